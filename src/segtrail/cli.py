@@ -1,0 +1,219 @@
+"""The commands; each is a few lines that call the package, with heavy imports inside."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from segtrail.errors import InputError, Interrupted, SegtrailError
+from segtrail.version import __version__
+
+app = typer.Typer(
+    name="segtrail",
+    help="Train 3D segmentation networks on medical images, and keep every run as a record.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a run ID, or `latest`.")]
+OutputRoot = Annotated[Path, typer.Option(help="Folder whose runs/ is searched for IDs and `latest`.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program.
+
+    Args:
+        arguments: The command line without the program's name; default: the process's own.
+    """
+    # cuBLAS reads this when it starts; it has to be there before torch is imported.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows console may not be UTF-8
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    app(args=arguments, prog_name="segtrail")
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def train(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CONFIG [KEY.SUB=VALUE]...", help="A configuration file, then overrides."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The configuration file, as the runbook gives it.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="A remark for the record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Train a network and leave a complete run folder."""
+    with _sentences_for_errors(as_json):
+        overrides = list(arguments or [])
+        if config is None:
+            if not overrides or "=" in overrides[0]:
+                raise InputError("Which configuration? For example: segtrail train configs/quick.yaml")
+            config = Path(overrides.pop(0))
+
+        from segtrail.config.load import load_config
+        from segtrail.record.local_paths import fill_in_placeholders
+
+        settings = fill_in_placeholders(load_config(config, overrides), config)
+
+        from segtrail.experiment.train_run import train_run
+
+        command = ["segtrail", "train", str(config), *overrides, *(["--note", note] if note else [])]
+        run = train_run(settings, _narrator(as_json), note, command)
+        if as_json:
+            _print_json(
+                {
+                    "schema_version": 1,
+                    "run_id": run.folder.run_id,
+                    "run_dir": str(run.folder.path),
+                    "status": "finished",
+                    "metrics": run.summary,
+                }
+            )
+
+
+@app.command()
+def report(
+    run: Run,
+    output_root: OutputRoot = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Make the PDF report of a run again, from the run folder alone."""
+    with _sentences_for_errors(as_json):
+        from segtrail.record.run_folder import find_run
+
+        folder = find_run(run, output_root)
+
+        from segtrail.report.make import make_report
+
+        path = make_report(folder.path)
+        if as_json:
+            _print_json({"schema_version": 1, "run_id": folder.run_id, "report": str(path)})
+        else:
+            typer.echo(f"Report: {path}")
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder with a dataset.json, or that file.")
+    ],
+    checkpoint: Annotated[str, typer.Option(help="best or last.")] = "best",
+    cases: Annotated[str, typer.Option(help="Names of the cases, separated by commas; default: all.")] = "",
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep table and predictions in RUN/evaluations.")
+    ] = False,
+    device: Device = "auto",
+    output_root: OutputRoot = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Measure a run's network on a data set; the run is not touched without --save."""
+    with _sentences_for_errors(as_json):
+        if checkpoint not in ("best", "last"):
+            raise InputError(f"--checkpoint is {checkpoint!r}; expected best or last.")
+
+        from segtrail.record.run_folder import find_run
+
+        folder = find_run(run, output_root)
+
+        from segtrail.experiment.evaluate_run import EvaluationRequest, evaluate_run
+
+        request = EvaluationRequest(
+            dataset=dataset.expanduser(),
+            checkpoint="best" if checkpoint == "best" else "last",
+            cases=[case for case in cases.split(",") if case],
+            device=device,
+            save=save,
+        )
+        answer = evaluate_run(folder, request, _narrator(as_json))
+        if as_json:
+            _print_json(answer)
+        else:
+            _print_evaluation(answer)
+
+
+@app.command()
+def doctor(output_root: OutputRoot = Path("outputs"), as_json: Json = False) -> None:
+    """Look at this machine: torch, GPU, cores, memory, disk, and what to do about what is missing."""
+    from segtrail.doctor import examine
+
+    diagnoses = examine(output_root)
+    if as_json:
+        _print_json({"schema_version": 1, "diagnoses": [diagnosis.as_mapping() for diagnosis in diagnoses]})
+    else:
+        for diagnosis in diagnoses:
+            remedy = f" {diagnosis.remedy}" if diagnosis.remedy else ""
+            typer.echo(f"{diagnosis.status:8} {diagnosis.subject}: {diagnosis.finding}.{remedy}")
+    if any(diagnosis.status == "problem" for diagnosis in diagnoses):
+        raise typer.Exit(1)
+
+
+def _narrator(as_json: bool) -> Any:
+    from segtrail.progress import Narrator
+
+    return Narrator(sys.stderr if as_json else sys.stdout)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _print_evaluation(answer: dict[str, Any]) -> None:
+    for row in answer["cases"]:
+        values = ", ".join(
+            f"{name} {row[name]:.4g}"
+            for name in row
+            if isinstance(row[name], float) and not name.endswith("_percent")
+        )
+        typer.echo(f"{row['case']} ({row['split']}), {row['class']}: {values}, {row['status']}")
+    for name, summary in answer["summary"].items():
+        dice = summary["metrics"]["dice"]
+        if dice["mean"] is not None:
+            typer.echo(
+                f"{name}: mean Dice {dice['mean']:.4f}, n {summary['n']}, failed {summary['n_failed']}"
+            )
+
+
+@contextmanager
+def _sentences_for_errors(as_json: bool) -> Iterator[None]:
+    """Turn errors a user can act on into a sentence and an exit code."""
+    try:
+        yield
+    except SegtrailError as error:
+        raise _ended(str(error), error.exit_code, as_json) from None
+    except KeyboardInterrupt:
+        raise _ended("Interrupted.", Interrupted.exit_code, as_json) from None
+
+
+def _ended(message: str, exit_code: int, as_json: bool) -> typer.Exit:
+    typer.echo(f"Error: {message}", err=True)
+    if as_json:
+        _print_json({"schema_version": 1, "error": message, "exit_code": exit_code})
+    return typer.Exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+"""The typed schema of ``configs/*.yaml``: every key, its type, its default and a sentence about it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from segtrail.config.augment_schema import AugmentConfig
+from segtrail.config.section import (
+    Fraction,
+    ImportPath,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Seed,
+    Size3D,
+    Spacing3D,
+)
+
+
+class ProjectConfig(Section):
+    """What the run is called and who answers for it."""
+
+    name: str = Field("segtrail", description="Name of the pipeline, shown in the report.")
+    description: str = Field("", description="One sentence about the purpose of the run.")
+    operator: str | None = Field(
+        None, description="The person who runs it, as the record shall name them; null leaves them out."
+    )
+
+
+class PathsConfig(Section):
+    """Where data are read and runs are written; relative paths start at the current directory."""
+
+    data_root: str = Field(description="Folder that holds the data set's dataset.json.")
+    output_root: str = Field("outputs", description="Folder under which runs/ is made.")
+    cache_root: str | None = Field(
+        None,
+        description="Folder for preprocessed volumes, shared between runs; null means OUTPUT_ROOT/cache.",
+    )
+
+
+class DataConfig(Section):
+    """How the data set is read and checked."""
+
+    description_file: str = Field(
+        "dataset.json", description="Name of the decathlon-style description inside data_root."
+    )
+    geometry_tolerance_mm: PositiveFloat = Field(
+        0.1,
+        description="Largest distance, in mm, between the same voxel of image and label by their two affines.",
+    )
+
+
+class SplitConfig(Section):
+    """Which cases train, which choose the epoch, which are kept for the end."""
+
+    seed: Seed = Field(0, description="Seed of the split by fraction.")
+    val_frac: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="Share of the cases kept for validation when no lists are named."
+    )
+    train: tuple[str, ...] | None = Field(
+        None, description="Cases to train on; null means every case that is in no other list."
+    )
+    val: tuple[str, ...] | None = Field(
+        None, description="Cases to validate on; null means a seeded choice of val_frac of them."
+    )
+    test: tuple[str, ...] = Field((), description="Cases evaluated only once, at the end.")
+    groups: dict[str, tuple[str, ...]] = Field(
+        {}, description="Cases of one patient or centre, by group name; a group stays on one side."
+    )
+
+
+class PreprocessConfig(Section):
+    """What is done to every volume once, before training; the results are cached."""
+
+    spacing: Spacing3D | None = Field(
+        None,
+        description="Voxel spacing in mm (x, y, z) to train at; null takes the median of the training cases.",
+    )
+    normalisation: Literal["zscore_nonzero", "zscore", "percentile", "window", "none"] = Field(
+        "zscore_nonzero",
+        description="Intensity scaling per channel: z-score over non-zero voxels (zero stays zero), z-score over all, "
+        "0.5th to 99.5th percentile to 0..1, the fixed intensity_window to 0..1, or none.",
+    )
+    intensity_window: tuple[float, float] | None = Field(
+        None,
+        description="Lowest and highest intensity for normalisation: window, for example [-160, 240] for CT.",
+    )
+    antialias: bool = Field(
+        True, description="Smooth before sampling an image down, so that detail does not alias."
+    )
+    cache_limit_gb: PositiveFloat = Field(
+        50.0,
+        description="Size limit of the cache of preprocessed volumes, in GB; the least recently used go first.",
+    )
+
+    @model_validator(mode="after")
+    def _window_is_given(self) -> "PreprocessConfig":
+        window = self.intensity_window
+        if self.normalisation == "window" and (window is None or window[0] >= window[1]):
+            raise ValueError(
+                "normalisation: window needs intensity_window: [lowest, highest] with lowest below highest"
+            )
+        return self
+
+
+class PatchConfig(Section):
+    """The pieces of volume that the network sees in training."""
+
+    patch_size: Size3D = Field((96, 96, 96), description="Voxels (x, y, z) of one patch.")
+    pos_neg_ratio: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="Patches centred on foreground for every patch centred anywhere."
+    )
+    patches_per_case: PositiveInt = Field(
+        4, description="Patches drawn from every training case in one epoch."
+    )
+
+
+class LossConfig(Section):
+    """What training makes small."""
+
+    name: Annotated[str, Field(pattern=r"^(dice_ce|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")] = Field(
+        "dice_ce",
+        description="dice_ce (Dice + cross entropy), or module:Class of your own, called with (logits, one-hot labels).",
+    )
+    dice_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="Weight of the Dice loss.")
+    cross_entropy_weight: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="Weight of the cross entropy."
+    )
+    batch_dice: bool = Field(True, description="Compute Dice over the batch as one volume; false: per patch.")
+
+
+class TrainConfig(Section):
+    """The training loop."""
+
+    seed: Seed = Field(0, description="Seed of initial weights, patches and augmentation.")
+    batch_size: PositiveInt = Field(2, description="Patches in one step.")
+    max_epochs: PositiveInt = Field(
+        300, description="Epochs to train; one draws patches_per_case from every case."
+    )
+    num_workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        2, description="Processes that prepare patches; any number gives the same result."
+    )
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = Field(
+        "auto", description="auto (CUDA, then Apple MPS, then CPU), cpu, mps, cuda or cuda:N."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto",
+        description="Arithmetic of the network: auto takes bf16 where the device computes it in hardware.",
+    )
+    channels_last: Literal["auto", True, False] = Field(
+        "auto", description="Memory layout of the network: auto takes what is measured as faster for it."
+    )
+    deterministic: bool = Field(True, description="Use only algorithms that give the same bits every time.")
+    num_threads: PositiveInt | None = Field(
+        None, description="CPU threads of the network; null takes the cores this process may use."
+    )
+    validate_every: PositiveInt = Field(
+        1, description="Epochs between validations on full volumes; the last epoch is always validated."
+    )
+    gradient_clip: PositiveFloat | None = Field(
+        12.0, description="Largest norm of the gradient; null: no limit."
+    )
+    loss: LossConfig = Field(LossConfig(), description="The loss.")
+
+
+class ScheduleConfig(Section):
+    """How the learning rate moves from step to step."""
+
+    name: Literal["constant", "onecycle", "polynomial"] = Field(
+        "polynomial",
+        description="constant; onecycle (warm up to lr, then cosine to nearly 0); polynomial decay to 0.",
+    )
+    warmup_fraction: Fraction = Field(0.25, description="onecycle: share of all steps spent on warming up.")
+    power: PositiveFloat = Field(0.9, description="polynomial: exponent of the decay.")
+
+
+class OptimConfig(Section):
+    """The optimiser."""
+
+    name: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum.")
+    lr: PositiveFloat = Field(2e-4, description="Learning rate, the highest of the schedule.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(1e-5, description="Weight decay.")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="Momentum of sgd.")
+    schedule: ScheduleConfig = Field(ScheduleConfig(), description="Schedule of the learning rate.")
+
+
+class UNet3DConfig(Section):
+    """MONAI's residual 3D U-Net."""
+
+    name: Literal["unet3d"] = Field(description="MONAI UNet.")
+    channels: tuple[PositiveInt, ...] = Field((16, 32, 64, 128, 256), description="Channels of each level.")
+    strides: tuple[PositiveInt, ...] = Field((2, 2, 2, 2), description="Stride between each two levels.")
+    num_res_units: Annotated[int, Field(ge=0)] = Field(2, description="Residual units of each level.")
+    norm: Literal["batch", "instance"] = Field("batch", description="Normalisation layer.")
+    dropout: Fraction = Field(0.0, description="Dropout probability.")
+
+    @model_validator(mode="after")
+    def _levels_agree(self) -> "UNet3DConfig":
+        if len(self.channels) < 2 or len(self.strides) != len(self.channels) - 1:
+            raise ValueError("channels needs at least two levels, and strides one entry fewer than channels")
+        return self
+
+
+class DynUNetConfig(Section):
+    """MONAI's DynUNet, the network of nnU-Net; its levels follow from patch size and spacing."""
+
+    name: Literal["dynunet"] = Field(description="MONAI DynUNet.")
+    filters: tuple[PositiveInt, ...] | None = Field(
+        None, description="Channels of each level; null doubles from 32 up to 320 as nnU-Net does."
+    )
+    deep_supervision: bool = Field(False, description="Train on the outputs of the lower levels as well.")
+    deep_supervision_heads: PositiveInt = Field(
+        2, description="Lower levels that deep supervision trains on."
+    )
+    residual: bool = Field(False, description="Residual blocks.")
+    norm: Literal["batch", "instance"] = Field("instance", description="Normalisation layer.")
+    dropout: Fraction = Field(0.0, description="Dropout probability.")
+
+
+class SegResNetConfig(Section):
+    """MONAI's SegResNet."""
+
+    name: Literal["segresnet"] = Field(description="MONAI SegResNet.")
+    initial_filters: PositiveInt = Field(16, description="Channels of the first level.")
+    blocks_down: tuple[PositiveInt, ...] = Field(
+        (1, 2, 2, 4), description="Blocks of each level on the way down."
+    )
+    blocks_up: tuple[PositiveInt, ...] = Field((1, 1, 1), description="Blocks of each level on the way up.")
+    norm: Literal["batch", "group"] = Field("batch", description="Normalisation layer.")
+    dropout: Fraction = Field(0.0, description="Dropout probability.")
+
+
+class FastConfig(Section):
+    """segtrail's space-to-depth U-Net: every convolution at half resolution or below, with a wide view."""
+
+    name: Literal["fast"] = Field(description="segtrail's network for CPUs and quick work.")
+    channels: tuple[PositiveInt, ...] = Field((32, 48, 96, 128), description="Channels of each level.")
+    blocks: Annotated[int, Field(ge=0)] = Field(
+        1, description="Residual blocks in each level of the encoder."
+    )
+    dropout: Fraction = Field(0.0, description="Dropout probability at the lowest level.")
+
+
+class OwnNetworkConfig(Section):
+    """A network of your own."""
+
+    name: ImportPath = Field(
+        description="module:Class, called with in_channels, out_channels and the keys of arguments."
+    )
+    arguments: dict[str, Any] = Field({}, description="Keyword arguments of the class.")
+
+
+def _network_tag(value: Any) -> str:
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    return "own" if isinstance(name, str) and ":" in name else str(name)
+
+
+ModelConfig = Annotated[
+    Annotated[UNet3DConfig, Tag("unet3d")]
+    | Annotated[DynUNetConfig, Tag("dynunet")]
+    | Annotated[SegResNetConfig, Tag("segresnet")]
+    | Annotated[FastConfig, Tag("fast")]
+    | Annotated[OwnNetworkConfig, Tag("own")],
+    Discriminator(
+        _network_tag,
+        custom_error_type="network_name",
+        custom_error_message="name must be one of unet3d, dynunet, segresnet, fast, or module:Class of your own",
+    ),
+]
+
+
+class InferConfig(Section):
+    """How full volumes are segmented and measured."""
+
+    mode: Literal["auto", "sliding_window", "whole_volume"] = Field(
+        "auto",
+        description="whole_volume shows the network the volume at once; auto does so where the network's "
+        "normalisation layers and the free memory allow it.",
+    )
+    roi_size: Size3D | None = Field(None, description="Voxels of one window; null takes patch.patch_size.")
+    overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="Overlap of neighbouring windows.")
+    batch_size: PositiveInt = Field(1, description="Windows that go through the network together.")
+    nsd_tolerances_mm: tuple[PositiveFloat, ...] = Field(
+        (1.0, 2.0), description="Tolerances, in mm, at which the normalised surface Dice is reported."
+    )
+
+
+class ReportConfig(Section):
+    """The report at the end."""
+
+    enabled: bool = Field(True, description="Make report.pdf when training ends.")
+    bootstrap_samples: PositiveInt = Field(2000, description="Resamples behind each interval of a mean.")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Coverage of the intervals.")
+
+
+class Config(Section):
+    """A whole training run."""
+
+    schema_version: Literal[1] = Field(1, description="Version of this schema.")
+    project: ProjectConfig = Field(ProjectConfig(), description="What the run is called.")
+    paths: PathsConfig = Field(description="Where data are read and runs are written.")
+    data: DataConfig = Field(DataConfig(), description="How the data set is read and checked.")
+    split: SplitConfig = Field(SplitConfig(), description="Which cases train and which validate.")
+    preprocess: PreprocessConfig = Field(PreprocessConfig(), description="What is done to every volume once.")
+    patch: PatchConfig = Field(PatchConfig(), description="What the network sees in training.")
+    augment: AugmentConfig = Field(AugmentConfig(), description="Random changes to the patches.")
+    train: TrainConfig = Field(TrainConfig(), description="The training loop.")
+    model: ModelConfig = Field(UNet3DConfig(name="unet3d"), description="The network.")
+    optim: OptimConfig = Field(OptimConfig(), description="The optimiser.")
+    infer: InferConfig = Field(InferConfig(), description="How full volumes are segmented and measured.")
+    report: ReportConfig = Field(ReportConfig(), description="The report at the end.")

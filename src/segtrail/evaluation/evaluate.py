@@ -1,0 +1,88 @@
+"""Measuring predictions against references on the files' own grids."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segtrail.dataset.description import CaseFiles
+from segtrail.evaluation.metrics import ClassMetrics, compute_class_metrics, compute_dice
+from segtrail.images.geometry import spacing_mm
+from segtrail.images.nifti import Volume, read_volume
+from segtrail.inference.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """The metrics of one class of one case."""
+
+    case: str
+    split: str
+    class_name: str
+    metrics: ClassMetrics
+
+
+@dataclass(frozen=True)
+class CaseEvaluation:
+    """One case: its image, its two label maps on the image's grid, and the metrics of each class."""
+
+    case: str
+    volume: Volume
+    reference: NDArray[np.uint8]
+    prediction: NDArray[np.uint8]
+    results: tuple[ClassResult, ...]
+
+
+def evaluate_cases(
+    predictor: Predictor,
+    root: Path,
+    cases: Iterable[tuple[CaseFiles, str]],
+    class_names: Mapping[int, str],
+    tolerances_mm: Sequence[float],
+) -> Iterator[CaseEvaluation]:
+    """Segment cases from their files and measure every class, one case at a time.
+
+    Args:
+        predictor: The trained network.
+        root: Folder of the data set.
+        cases: Each case's files and the name of its side.
+        class_names: Names of the classes without background, by label value.
+        tolerances_mm: Tolerances of the normalised surface Dice.
+
+    Yields:
+        Each case's evaluation.
+    """
+    for files, side in cases:
+        volume = read_volume(root / files.image)
+        reference = read_volume(root / files.label).data[0].astype(np.uint8)
+        prediction = predictor.segment(volume)
+        results = tuple(
+            ClassResult(
+                files.case,
+                side,
+                name,
+                compute_class_metrics(
+                    prediction == value, reference == value, spacing_mm(volume.affine), tolerances_mm
+                ),
+            )
+            for value, name in class_names.items()
+        )
+        yield CaseEvaluation(files.case, volume, reference, prediction, results)
+
+
+def mean_dice(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], values: Iterable[int]) -> float:
+    """Average Dice over the classes that reference or prediction hold.
+
+    Args:
+        prediction: Label map.
+        reference: Label map on the same grid.
+        values: Label values of the classes.
+
+    Returns:
+        The mean; NaN when no class is in either.
+    """
+    scores = [compute_dice(prediction == value, reference == value) for value in values]
+    counted = [score for score in scores if not np.isnan(score)]
+    return float(np.mean(counted)) if counted else float("nan")

@@ -1,0 +1,105 @@
+"""``metrics_cases.csv`` and ``metrics_summary.json``: the numbers, each with its definition."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from segtrail.atomic import write_text
+from segtrail.config.schema import ReportConfig
+from segtrail.evaluation.evaluate import ClassResult
+from segtrail.evaluation.metrics import metric_definitions
+from segtrail.evaluation.statistics import summarise
+
+SCHEMA_VERSION = 1
+SELECTION_RULE = "highest val_dice, the earliest epoch on a tie"
+SELECTION_CAUTION = (
+    "The validation score chose the epoch, so the score of the chosen epoch is optimistic; "
+    "only cases that took no part in training or choosing give an unbiased one."
+)
+
+
+def write_case_table(path: Path, results: Sequence[ClassResult]) -> None:
+    """Write one row per case and class, unrounded; an undefined value is left empty."""
+    columns = list(results[0].metrics.by_column()) if results else []
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["case", "split", "class", *columns, "status", "schema_version"])
+    for result in results:
+        values = ["" if math.isnan(value) else repr(value) for value in result.metrics.by_column().values()]
+        writer.writerow(
+            [result.case, result.split, result.class_name, *values, result.metrics.status, SCHEMA_VERSION]
+        )
+    write_text(path, stream.getvalue())
+
+
+def case_rows(results: Sequence[ClassResult]) -> list[dict[str, Any]]:
+    """List the results as plain mappings; an undefined value is None."""
+    return [
+        {
+            "case": result.case,
+            "split": result.split,
+            "class": result.class_name,
+            **{key: _finite(value) for key, value in result.metrics.by_column().items()},
+            "status": result.metrics.status,
+        }
+        for result in results
+    ]
+
+
+def summarise_results(results: Sequence[ClassResult], config: ReportConfig, seed: int) -> dict[str, Any]:
+    """Summarise every metric of every class.
+
+    Args:
+        results: Results of one side of the split.
+        config: Resamples and coverage of the intervals.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        For each class: n counted, n_failed of them, n_left_out, and the statistics of each metric.
+    """
+    names = list(dict.fromkeys(result.class_name for result in results))
+    return {
+        name: _summarise_class([r for r in results if r.class_name == name], config, seed) for name in names
+    }
+
+
+def describe_bootstrap(config: ReportConfig, seed: int) -> dict[str, Any]:
+    """Say how the intervals were made."""
+    return {
+        "samples": config.bootstrap_samples,
+        "confidence": config.confidence,
+        "seed": seed,
+        "method": "percentile bootstrap over cases",
+    }
+
+
+def describe_metrics(tolerances_mm: Sequence[float]) -> dict[str, Any]:
+    """List the definition of every metric by its column."""
+    return {column: asdict(definition) for column, definition in metric_definitions(tolerances_mm).items()}
+
+
+def _summarise_class(results: Sequence[ClassResult], config: ReportConfig, seed: int) -> dict[str, Any]:
+    counted = [result.metrics for result in results if result.metrics.status != "left_out"]
+    columns = list(results[0].metrics.by_column())
+    statistics = {}
+    for column in columns:
+        values = [metrics.by_column()[column] for metrics in counted]
+        defined = [value for value in values if not math.isnan(value)]
+        summary = summarise(
+            defined, seed=seed, samples=config.bootstrap_samples, confidence=config.confidence
+        )
+        statistics[column] = asdict(summary)
+    return {
+        "n": len(counted),
+        "n_failed": sum(metrics.status != "ok" for metrics in counted),
+        "n_left_out": len(results) - len(counted),
+        "metrics": statistics,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value

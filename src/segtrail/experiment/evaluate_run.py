@@ -1,0 +1,164 @@
+"""Measuring a trained network on any data set, without touching its run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segtrail.atomic import write_json
+from segtrail.dataset.checks import check_dataset, describe_failures
+from segtrail.dataset.description import CaseFiles, DatasetDescription, read_description
+from segtrail.dataset.scan import CaseScan, scan_dataset
+from segtrail.errors import CheckFailed, InputError
+from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
+from segtrail.evaluation.records import (
+    case_rows,
+    describe_bootstrap,
+    describe_metrics,
+    summarise_results,
+    write_case_table,
+)
+from segtrail.images.nifti import write_label_map
+from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
+from segtrail.progress import Narrator
+from segtrail.record.run_folder import RunFolder, read_json, utc_now
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What to evaluate.
+
+    Attributes:
+        dataset: Folder of the data set, or its description file.
+        checkpoint: ``best`` or ``last``.
+        cases: Names of the cases; empty means all.
+        device: Device to compute on.
+        save: Write table, summary and predictions to ``RUN/evaluations``.
+    """
+
+    dataset: Path
+    checkpoint: Checkpoint = "best"
+    cases: Sequence[str] = ()
+    device: str = "auto"
+    save: bool = False
+
+
+def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator) -> dict[str, Any]:
+    """Segment the cases of a data set and measure them.
+
+    Args:
+        run: The run whose network is used.
+        request: What to evaluate.
+        narrator: Hears of progress.
+
+    Returns:
+        ``schema_version``, ``run_id``, ``checkpoint``, ``epoch``, ``dataset``, ``cases`` (one entry per case and
+        class), ``summary`` (by class) and ``definitions``.
+
+    Raises:
+        InputError: Run or data set can't be worked with.
+        CheckFailed: The data set did not pass its checks.
+    """
+    trained = open_trained_network(run.path, request.checkpoint, request.device)
+    description = _open_dataset(request.dataset)
+    _require_same_classes(trained, description)
+    chosen = _choose_cases(description, request.cases)
+    scans = _checked(description, trained, narrator)
+    sides = _sides(run, scans)
+    results: list[ClassResult] = []
+    folder = _evaluation_folder(run, description) if request.save else None
+    with narrator.track("Evaluating", len(chosen)) as tracker:
+        for case in evaluate_cases(
+            trained.predictor,
+            description.root,
+            [(files, sides[files.case]) for files in chosen],
+            description.class_names,
+            trained.config.infer.nsd_tolerances_mm,
+        ):
+            results += case.results
+            if folder is not None:
+                write_label_map(
+                    folder / "predictions" / f"{case.case}.nii.gz", case.prediction, case.volume.affine
+                )
+            tracker.advance(case.case)
+    answer = _answer(run, request, trained, description, results)
+    if folder is not None:
+        write_case_table(folder / "metrics_cases.csv", results)
+        write_json(folder / "evaluation.json", {**answer, "created_utc": utc_now()})
+        narrator.say(f"Saved in {folder}")
+    return answer
+
+
+def _answer(
+    run: RunFolder,
+    request: EvaluationRequest,
+    trained: TrainedNetwork,
+    description: DatasetDescription,
+    results: list[ClassResult],
+) -> dict[str, Any]:
+    config = trained.config
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run.run_id,
+        "checkpoint": f"checkpoints/{request.checkpoint}.pt",
+        "epoch": trained.epoch,
+        "dataset": {"name": description.name, "dataset_json_sha256": description.sha256},
+        "cases": case_rows(results),
+        "summary": summarise_results(results, config.report, config.train.seed),
+        "bootstrap": describe_bootstrap(config.report, config.train.seed),
+        "definitions": describe_metrics(config.infer.nsd_tolerances_mm),
+    }
+
+
+def _open_dataset(path: Path) -> DatasetDescription:
+    return read_description(path.parent, path.name) if path.is_file() else read_description(path)
+
+
+def _require_same_classes(trained: TrainedNetwork, description: DatasetDescription) -> None:
+    if trained.labels != description.labels:
+        raise InputError(
+            f"The network knows the classes {trained.labels}, but {description.name} names {description.labels}. "
+            "They must be the same for a comparison to mean anything."
+        )
+
+
+def _choose_cases(description: DatasetDescription, names: Sequence[str]) -> list[CaseFiles]:
+    unknown = sorted(set(names) - {case.case for case in description.cases})
+    if unknown:
+        raise InputError(f"{description.name} has no case {', '.join(unknown)}.")
+    return [case for case in description.cases if not names or case.case in names]
+
+
+def _checked(
+    description: DatasetDescription, trained: TrainedNetwork, narrator: Narrator
+) -> tuple[CaseScan, ...]:
+    with narrator.track("Reading and checking", len(description.cases)) as tracker:
+        scans = scan_dataset(
+            description, trained.config.data.geometry_tolerance_mm, on_case=lambda case: tracker.advance(case)
+        )
+    failures = describe_failures(check_dataset(scans))
+    if failures:
+        raise CheckFailed(f"The data set {description.name} can't be evaluated on.\n{failures}")
+    return scans
+
+
+def _sides(run: RunFolder, scans: Sequence[CaseScan]) -> dict[str, str]:
+    """Tell which cases the run has seen, by the hash of their voxels; the others are external."""
+    record = read_json(run.path / "dataset_summary.json")
+    known = {case["image"]["sha256_voxels"]: str(case["side"]) for case in record["cases"]}
+    sides = {}
+    for scan in scans:
+        assert scan.image is not None
+        side = known.get(scan.image.sha256_voxels, "external")
+        sides[scan.case] = "external" if side == "unused" else side
+    return sides
+
+
+def _evaluation_folder(run: RunFolder, description: DatasetDescription) -> Path:
+    safe_name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in description.name)
+    stamp = utc_now().replace("-", "").replace(":", "").replace("T", "_").rstrip("Z")
+    folder = run.path / "evaluations" / f"{safe_name}_{stamp}"
+    (folder / "predictions").mkdir(parents=True)
+    return folder

@@ -1,0 +1,146 @@
+"""Everything before the run folder exists: a bad configuration or data set leaves nothing behind."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segtrail.compute import Compute, set_up_compute
+from segtrail.config.schema import Config
+from segtrail.dataset.checks import check_dataset, describe_failures
+from segtrail.dataset.description import DatasetDescription, read_description
+from segtrail.dataset.scan import CaseScan, scan_dataset
+from segtrail.dataset.split import Split, split_cases
+from segtrail.dataset.summary import summarise_dataset
+from segtrail.errors import CheckFailed
+from segtrail.networks.build import BuiltNetwork, build_network, import_by_path, source_hash
+from segtrail.preprocessing.cache import PreparedCase, VolumeCache, median_spacing_mm
+from segtrail.progress import Narrator
+from segtrail.randomness import derive_seed
+from segtrail.record.disk import require_writable
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A data set that passed its checks, and its split."""
+
+    description: DatasetDescription
+    scans: dict[str, CaseScan]
+    split: Split
+    summary: dict[str, Any]
+
+
+def check_and_split(config: Config, narrator: Narrator) -> PreparedData:
+    """Read, check and split the data set.
+
+    Args:
+        config: The run's configuration.
+        narrator: Hears of progress and warnings.
+
+    Returns:
+        The data set.
+
+    Raises:
+        CheckFailed: A check that stops training did not pass; all findings are listed.
+        InputError: The description or the split can't be used.
+    """
+    root = Path(config.paths.data_root).expanduser()
+    description = read_description(root, config.data.description_file)
+    with narrator.track("Reading and checking", len(description.cases)) as tracker:
+        scans = scan_dataset(description, config.data.geometry_tolerance_mm, on_case=tracker.advance)
+    results = check_dataset(scans)
+    failures = describe_failures(results)
+    if failures:
+        raise CheckFailed(f"The data set {description.name} can't be trained on.\n{failures}")
+    for result in results:
+        for finding in result.findings:
+            narrator.say(f"Warning ({result.check.id}): {finding.evidence}. {result.check.remedy}")
+    split = split_cases(scans, config.split)
+    narrator.say(
+        f"Data: {description.name}, {len(scans)} cases checked; {len(split.train)} train, "
+        f"{len(split.val)} validate, {len(split.test)} are kept for the test."
+    )
+    summary = summarise_dataset(description, scans, results, split)
+    return PreparedData(description, {scan.case: scan for scan in scans}, split, summary)
+
+
+def resolve_config(config: Config, data: PreparedData) -> Config:
+    """Fill in what follows from the data: the spacing, and the window of inference.
+
+    Only training cases have a say in the spacing.
+    """
+    spacing = config.preprocess.spacing or median_spacing_mm([data.scans[case] for case in data.split.train])
+    return config.model_copy(
+        update={
+            "preprocess": config.preprocess.model_copy(update={"spacing": spacing}),
+            "infer": config.infer.model_copy(
+                update={"roi_size": config.infer.roi_size or config.patch.patch_size}
+            ),
+        }
+    )
+
+
+def set_up_network(config: Config, description: DatasetDescription) -> tuple[Compute, BuiltNetwork]:
+    """Choose the device and build the network on it, its weights drawn from the run's seed."""
+    compute = set_up_compute(config.train)
+    torch.manual_seed(derive_seed(config.train.seed, "weights"))
+    assert config.preprocess.spacing is not None
+    built = build_network(
+        config.model,
+        description.n_channels,
+        len(description.labels),
+        config.patch.patch_size,
+        config.preprocess.spacing,
+    )
+    built.place(compute.device, config.train.channels_last)
+    return compute, built
+
+
+def require_disk(config: Config, built: BuiltNetwork, n_predictions: int) -> None:
+    """Ask for room for checkpoints (weights, and twice that for the optimiser, and a copy each) and predictions."""
+    needed = built.n_parameters * 4 * (1 + 3) * 2 + n_predictions * 2e6
+    require_writable(Path(config.paths.output_root).expanduser(), "paths.output_root", needed)
+
+
+def cache_folder(config: Config) -> Path:
+    """Return the folder of preprocessed volumes."""
+    root = config.paths.cache_root
+    return Path(root).expanduser() if root else Path(config.paths.output_root).expanduser() / "cache"
+
+
+def prepare_volumes(
+    config: Config, data: PreparedData, cache: VolumeCache, narrator: Narrator
+) -> dict[str, PreparedCase]:
+    """Preprocess every case of the split that is not in the cache yet.
+
+    Args:
+        config: The configuration, spacing resolved.
+        data: The data set.
+        cache: The cache.
+        narrator: Hears of progress.
+
+    Returns:
+        The cases of training and validation by name.
+    """
+    names = [*data.split.train, *data.split.val]
+    prepared, found = {}, 0
+    with narrator.track("Preprocessing", len(names)) as tracker:
+        for name in names:
+            case, was_there = cache.prepare(
+                data.description.root, data.description.case(name), data.scans[name], config.preprocess
+            )
+            prepared[name] = case
+            found += was_there
+            tracker.advance(name)
+    assert config.preprocess.spacing is not None
+    spacing = " x ".join(f"{mm:g}" for mm in config.preprocess.spacing)
+    narrator.say(f"Preprocessed {len(names)} volumes at {spacing} mm; {found} of them were in the cache.")
+    return prepared
+
+
+def hash_own_code(config: Config) -> dict[str, str | None]:
+    """Import the configuration's own transforms now, and hash their sources."""
+    return {
+        path: source_hash(import_by_path(path, "augment.transforms")[1]) for path in config.augment.transforms
+    }

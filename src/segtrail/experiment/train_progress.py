@@ -1,0 +1,58 @@
+"""Telling how a training goes: a bar on a terminal, one line per epoch everywhere."""
+
+import time
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from segtrail.progress import Narrator, Tracker
+from segtrail.record.history import HistoryRow
+
+
+class TrainProgress:
+    """The observer of a training that speaks through the narrator.
+
+    Args:
+        narrator: Where it speaks.
+        epochs: Epochs to train.
+    """
+
+    def __init__(self, narrator: Narrator, epochs: int) -> None:
+        self._narrator, self._epochs = narrator, epochs
+        self._stack = ExitStack()
+        self._tracker: Tracker | None = None
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def on_step(self, epoch: int, step: int, steps: int, loss: float, rate: float) -> None:
+        """Move the bar of the epoch."""
+        if self._tracker is None:
+            self._tracker = self._stack.enter_context(
+                self._narrator.track(f"Epoch {epoch}/{self._epochs}", steps)
+            )
+        self._tracker.advance(f"loss {loss:.4f}, learning rate {rate:.2e}")
+        if step == steps:
+            self._stack.close()
+            self._tracker = None
+
+    def on_epoch(self, row: HistoryRow, is_best: bool) -> None:
+        """Say one line about the epoch, with the time left."""
+        elapsed = time.perf_counter() - self._started
+        left = elapsed / row.epoch * (self._epochs - row.epoch)
+        score = "" if row.val_dice is None else f", val Dice {row.val_dice:.4f}{' (best)' if is_best else ''}"
+        self._narrator.say(
+            f"Epoch {row.epoch}/{self._epochs}: loss {row.train_loss:.4f} (Dice {row.train_loss_dice:.4f}, "
+            f"cross entropy {row.train_loss_cross_entropy:.4f}){score}, learning rate {row.learning_rate:.2e}, "
+            f"{row.seconds:.1f} s, {row.patches_per_second:.2f} patches/s, {_minutes(left)} left"
+        )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"

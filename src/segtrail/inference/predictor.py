@@ -1,0 +1,147 @@
+"""Segmenting full volumes with a trained network."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from segtrail.compute import Compute
+from segtrail.config.schema import Config
+from segtrail.images.nifti import Volume
+from segtrail.networks.build import BuiltNetwork
+from segtrail.preprocessing.grid import WorkingGrid
+from segtrail.preprocessing.prepare import prepare_image, working_grid
+
+# Share of the free memory that a whole-volume pass may be expected to take.
+_MEMORY_SHARE = 0.5
+
+
+class Predictor:
+    """Segments volumes as the configuration says.
+
+    Args:
+        built: The network, weights loaded, on its device.
+        config: The run's configuration, spacing resolved.
+        compute: Device and precision.
+        n_classes: Classes, background included.
+    """
+
+    def __init__(self, built: BuiltNetwork, config: Config, compute: Compute, n_classes: int) -> None:
+        self._built, self._config, self._compute, self._n_classes = built, config, compute, n_classes
+        self._bytes_per_voxel: float | None = None
+
+    def segment(self, volume: Volume) -> NDArray[np.uint8]:
+        """Segment an image as its file holds it.
+
+        Args:
+            volume: The image.
+
+        Returns:
+            Labels on the file's own grid, shape (x, y, z), uint8.
+        """
+        grid = working_grid(volume, self._config.preprocess)
+        return self.segment_prepared(prepare_image(volume, grid, self._config.preprocess), grid)
+
+    def segment_prepared(self, image: NDArray[np.float32], grid: WorkingGrid) -> NDArray[np.uint8]:
+        """Segment an image that is preprocessed already.
+
+        Args:
+            image: Shape (C, x, y, z) on the working grid.
+            grid: How the working grid maps to the file's.
+
+        Returns:
+            Labels on the file's own grid, shape (x, y, z), uint8.
+        """
+        return grid.labels_on_file_grid(self.probabilities(image))
+
+    def probabilities(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute class probabilities on the working grid.
+
+        Args:
+            image: Shape (C, x, y, z) on the working grid.
+
+        Returns:
+            Probabilities, shape (classes, x, y, z), float32.
+        """
+        network = self._built.network
+        was_training = network.training
+        network.eval()
+        try:
+            with torch.inference_mode():
+                tensor = torch.from_numpy(np.array(image))[None]
+                result = (
+                    self._whole_volume(tensor) if self._fits_whole(tensor) else self._sliding_window(tensor)
+                )
+        finally:
+            network.train(was_training)
+        return np.asarray(result[0].float().cpu().numpy())
+
+    def _whole_volume(self, image: Tensor) -> Tensor:
+        size = image.shape[2:]
+        padded = _pad_to_multiple(image, self._built.size_divisor or (1, 1, 1))
+        result = self._forward(padded.to(self._compute.device))
+        return result[:, :, : size[0], : size[1], : size[2]]
+
+    def _sliding_window(self, image: Tensor) -> Tensor:
+        from monai.inferers import sliding_window_inference
+
+        infer = self._config.infer
+        result = sliding_window_inference(
+            image,
+            roi_size=infer.roi_size or self._config.patch.patch_size,
+            sw_batch_size=infer.batch_size,
+            predictor=lambda windows: self._forward(windows),
+            overlap=infer.overlap,
+            mode="gaussian",
+            sw_device=self._compute.device,
+            device=torch.device("cpu"),
+        )
+        assert isinstance(result, Tensor)
+        return result
+
+    def _forward(self, windows: Tensor) -> Tensor:
+        """Return probabilities (B, classes, x, y, z), float32; of deep supervision only the full output."""
+        with self._compute.autocast():
+            output: Tensor = self._built.network(windows)
+        logits = output[:, 0] if output.ndim == 6 else output
+        return torch.softmax(logits.float(), dim=1)
+
+    def _fits_whole(self, image: Tensor) -> bool:
+        """Decide between one pass over the volume and a sliding window."""
+        mode = self._config.infer.mode
+        if mode != "auto":
+            return mode == "whole_volume"
+        if self._built.normalises_each_input or self._built.size_divisor is None:
+            return False
+        if self._bytes_per_voxel is None:
+            self._bytes_per_voxel = self._measure_bytes_per_voxel(int(image.shape[1]))
+        expected = self._bytes_per_voxel * float(np.prod(image.shape[2:]))
+        return expected < _MEMORY_SHARE * self._compute.free_memory_bytes()
+
+    def _measure_bytes_per_voxel(self, n_channels: int) -> float:
+        """Sum the outputs of all layers on a small input: an upper bound, since torch frees many of them."""
+        total = 0
+        modules = [module for module in self._built.network.modules() if not list(module.children())]
+
+        def count(_module: nn.Module, _inputs: object, output: object) -> None:
+            nonlocal total
+            if isinstance(output, Tensor):
+                total += output.numel() * output.element_size()
+
+        hooks = [module.register_forward_hook(count) for module in modules]
+        size = [2 * divisor for divisor in (self._built.size_divisor or (16, 16, 16))]
+        try:
+            self._forward(torch.zeros(1, n_channels, *size, device=self._compute.device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return total / float(np.prod(size))
+
+
+def _pad_to_multiple(image: Tensor, divisor: Sequence[int]) -> Tensor:
+    padding: list[int] = []
+    for n, d in zip(reversed(image.shape[2:]), reversed(divisor), strict=True):
+        padding += [0, -n % d]
+    return nn.functional.pad(image, padding)

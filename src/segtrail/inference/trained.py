@@ -1,0 +1,89 @@
+"""Opening the network of a run for inference."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from segtrail.compute import Compute, set_up_compute
+from segtrail.config.explain import explain_validation_error
+from segtrail.config.schema import Config
+from segtrail.errors import InputError
+from segtrail.inference.predictor import Predictor
+from segtrail.networks.build import build_network
+from segtrail.training.checkpoint import load_checkpoint
+
+Checkpoint = Literal["best", "last"]
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with the weights of a checkpoint, ready to segment.
+
+    Attributes:
+        predictor: Segments volumes.
+        config: The configuration it was trained with.
+        labels: Class name by label value.
+        epoch: The epoch its weights are of.
+    """
+
+    predictor: Predictor
+    config: Config
+    labels: dict[int, str]
+    epoch: int
+
+
+def open_trained_network(
+    run_dir: Path, checkpoint: Checkpoint = "best", device: str = "auto"
+) -> TrainedNetwork:
+    """Load a checkpoint of a run.
+
+    Args:
+        run_dir: The run folder.
+        checkpoint: ``best`` or ``last``.
+        device: Device to compute on, as in ``train.device``.
+
+    Returns:
+        The network.
+
+    Raises:
+        InputError: The checkpoint is missing, damaged, or does not fit its own configuration.
+    """
+    content = load_checkpoint(run_dir / "checkpoints" / f"{checkpoint}.pt")
+    name = f"checkpoints/{checkpoint}.pt"
+    try:
+        config = Config.model_validate(content["config"])
+        labels = {int(value): str(label) for value, label in content["labels"].items()}
+        assert config.preprocess.spacing is not None
+        built = build_network(
+            config.model,
+            content["n_channels"],
+            len(labels),
+            config.patch.patch_size,
+            config.preprocess.spacing,
+        )
+        built.network.load_state_dict(content["networks"]["main"])
+    except ValidationError as error:
+        raise InputError(explain_validation_error(error, name)) from None
+    except (KeyError, AttributeError, AssertionError, RuntimeError) as error:
+        raise InputError(
+            f"{name} does not hold a network that its configuration describes: {error}."
+        ) from None
+    compute = _compute_for_inference(config, device)
+    built.place(compute.device, config.train.channels_last)
+    built.network.eval()
+    return TrainedNetwork(
+        Predictor(built, config, compute, len(labels)), config, labels, int(content["epoch"])
+    )
+
+
+def _compute_for_inference(config: Config, device: str) -> Compute:
+    """Compute as in training where this machine can, else in the precision that it has."""
+    train = config.train.model_copy(update={"device": device})
+    try:
+        return set_up_compute(train)
+    except InputError:
+        if train.precision == "auto":
+            raise
+        return set_up_compute(train.model_copy(update={"precision": "auto"}))

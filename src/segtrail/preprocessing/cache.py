@@ -1,0 +1,227 @@
+"""The cache of preprocessed volumes: memory-mapped, shared between runs, bounded in size.
+
+An entry is a folder named by the hash of everything it depends on: the voxels of image and label, their
+place in space, and the parameters. It is built under another name and renamed when whole, so that two
+runs may make the same one at once and a kill never leaves half of one.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segtrail.atomic import write_json
+from segtrail.config.schema import PreprocessConfig
+from segtrail.dataset.description import CaseFiles
+from segtrail.dataset.scan import CaseScan
+from segtrail.errors import InputError
+from segtrail.images.nifti import read_volume
+from segtrail.preprocessing.grid import WorkingGrid
+from segtrail.preprocessing.leases import leased_keys
+from segtrail.preprocessing.prepare import prepare_image, prepare_label, working_grid
+
+CACHE_FORMAT = 1
+_GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """One preprocessed case in the cache; arrays are opened on demand and never loaded whole."""
+
+    case: str
+    folder: Path
+
+    def image(self) -> NDArray[np.float32]:
+        """Open the image, shape (C, x, y, z), float32, memory-mapped."""
+        array: NDArray[np.float32] = np.load(self.folder / "image.npy", mmap_mode="r")
+        return array
+
+    def label(self) -> NDArray[np.uint8]:
+        """Open the label map, shape (x, y, z), uint8, memory-mapped."""
+        array: NDArray[np.uint8] = np.load(self.folder / "label.npy", mmap_mode="r")
+        return array
+
+    def foreground(self) -> dict[int, NDArray[np.int64]]:
+        """Open the flat indices of the voxels of each class that is there, memory-mapped."""
+        positions = np.load(self.folder / "foreground.npy", mmap_mode="r")
+        counts = json.loads((self.folder / "entry.json").read_text(encoding="utf-8"))["foreground_counts"]
+        result, start = {}, 0
+        for value, count in counts.items():
+            result[int(value)] = positions[start : start + count]
+            start += count
+        return result
+
+
+class VolumeCache:
+    """The cache folder; see the module's text."""
+
+    def __init__(self, root: Path, limit_gb: float) -> None:
+        self._root = root
+        self._limit_bytes = limit_gb * _GIGABYTE
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds the entries."""
+        return self._root
+
+    def key(self, scan: CaseScan, config: PreprocessConfig) -> str:
+        """Name the entry of a case under a configuration: a hash of all that decides its content."""
+        assert scan.image is not None
+        assert scan.label is not None
+        parameters = config.model_dump(mode="json", exclude={"cache_limit_gb"})
+        facts = [scan.image.sha256_voxels, scan.label.sha256_voxels, scan.image.affine]
+        text = json.dumps([CACHE_FORMAT, facts, parameters], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def make_room(self, scans: dict[str, CaseScan], config: PreprocessConfig) -> None:
+        """Delete the least recently used entries until the cases given fit under the limit.
+
+        Args:
+            scans: The cases to be prepared, by the key of their entry.
+            config: Preprocessing, for the size to expect.
+
+        Raises:
+            InputError: They can't fit, even alone.
+        """
+        needed = sum(_expected_bytes(scan, config) for scan in scans.values())
+        if needed > self._limit_bytes:
+            raise InputError(
+                f"The preprocessed volumes need {needed / _GIGABYTE:.2f} GB, but preprocess.cache_limit_gb allows "
+                f"{self._limit_bytes / _GIGABYTE:g}. Raise it to at least {needed / _GIGABYTE * 1.05:.2f}, "
+                "or choose a coarser preprocess.spacing."
+            )
+        self._root.mkdir(parents=True, exist_ok=True)
+        keep = set(scans) | leased_keys(self._root)
+        others = sorted(
+            (
+                entry
+                for entry in self._root.iterdir()
+                if (entry / "entry.json").is_file() and entry.name not in scans
+            ),
+            key=lambda entry: entry.stat().st_mtime,
+        )
+        used = sum(_folder_bytes(entry) for entry in others)
+        for entry in others:
+            if used + needed <= self._limit_bytes:
+                return
+            if entry.name not in keep:
+                used -= _folder_bytes(entry)
+                _delete_entry(entry)
+        if used + needed > self._limit_bytes:
+            raise InputError(
+                f"The cache of preprocessed volumes is full of entries that other runs are using. "
+                f"Raise preprocess.cache_limit_gb to {(used + needed) / _GIGABYTE:.2f} or wait for them to end."
+            )
+
+    def prepare(
+        self, root: Path, files: CaseFiles, scan: CaseScan, config: PreprocessConfig
+    ) -> tuple[PreparedCase, bool]:
+        """Return a case's entry, made now if it is not there.
+
+        Args:
+            root: Folder of the data set.
+            files: The case's files.
+            scan: What reading them gave.
+            config: Preprocessing with its spacing resolved.
+
+        Returns:
+            The entry, and whether it was there already.
+
+        Raises:
+            InputError: The files changed since they were checked, or the disk is full.
+        """
+        entry = self._root / self.key(scan, config)
+        prepared = PreparedCase(files.case, entry)
+        if (entry / "entry.json").is_file():
+            os.utime(entry)
+            return prepared, True
+        building = self._root / f"{entry.name}.{uuid.uuid4().hex[:8]}.building"
+        try:
+            building.mkdir(parents=True)
+            _build(building, root, files, scan, config)
+            _publish(building, entry)
+        except OSError as error:
+            shutil.rmtree(building, ignore_errors=True)
+            raise InputError(
+                f"{files.case} can't be written to the cache of preprocessed volumes: {error.strerror}. "
+                "Free some space, or set paths.cache_root to another disk."
+            ) from None
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        return prepared, False
+
+
+def median_spacing_mm(scans: list[CaseScan]) -> tuple[float, float, float]:
+    """Return the median spacing of images along RAS x, y, z, rounded to a micrometre."""
+    grids = []
+    for scan in scans:
+        assert scan.image is not None
+        grids.append(WorkingGrid.of(np.asarray(scan.image.affine), scan.image.shape, (1.0, 1.0, 1.0)))
+    x, y, z = np.median([grid.native_spacing_mm for grid in grids], axis=0)
+    return round(float(x), 3), round(float(y), 3), round(float(z), 3)
+
+
+def _build(folder: Path, root: Path, files: CaseFiles, scan: CaseScan, config: PreprocessConfig) -> None:
+    image, label = read_volume(root / files.image), read_volume(root / files.label)
+    assert scan.image is not None
+    assert scan.label is not None
+    if (image.file_sha256, label.file_sha256) != (scan.image.sha256_file, scan.label.sha256_file):
+        raise InputError(f"The files of {files.case} changed while this run was starting. Start it again.")
+    grid = working_grid(image, config)
+    labels = prepare_label(label, grid)
+    np.save(folder / "image.npy", prepare_image(image, grid, config))
+    np.save(folder / "label.npy", labels)
+    positions = {value: np.flatnonzero(labels == value) for value in np.unique(labels) if value != 0}
+    flat = [positions[value] for value in positions] or [np.empty(0, dtype=np.int64)]
+    np.save(folder / "foreground.npy", np.concatenate(flat).astype(np.int64))
+    write_json(
+        folder / "entry.json",
+        {
+            "schema_version": CACHE_FORMAT,
+            "foreground_counts": {str(value): len(where) for value, where in positions.items()},
+            "shape": list(labels.shape),
+            "preprocess": config.model_dump(mode="json"),
+            "image_facts": {key: asdict(scan.image)[key] for key in ("sha256_voxels", "affine")},
+        },
+    )
+
+
+def _publish(building: Path, entry: Path) -> None:
+    try:
+        building.rename(entry)
+    except OSError:
+        if not (entry / "entry.json").is_file():  # not merely that another run was first
+            raise
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _expected_bytes(scan: CaseScan, config: PreprocessConfig) -> int:
+    assert scan.image is not None
+    assert config.spacing is not None
+    grid = WorkingGrid.of(np.asarray(scan.image.affine), scan.image.shape, config.spacing)
+    voxels = int(np.prod(grid.shape))
+    voxel_ml = float(np.prod(grid.spacing_mm)) / 1000.0
+    foreground = sum(scan.volumes_ml.values()) / voxel_ml
+    return voxels * (4 * len(scan.intensity_percentiles) + 1) + int(8 * foreground)
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def _delete_entry(entry: Path) -> None:
+    """Delete an entry so that no other run sees half of it; one in use on Windows stays."""
+    leaving = entry.with_name(f"{entry.name}.{int(time.time())}.deleting")
+    try:
+        entry.rename(leaving)
+    except OSError:
+        return
+    shutil.rmtree(leaving, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""The way from a file's own voxel grid to the grid the network works on, and back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segtrail.images.geometry import Affine, RasReorientation, spacing_mm
+from segtrail.images.resample import Shape3D, resample_linear, resampled_shape
+
+
+@dataclass(frozen=True)
+class WorkingGrid:
+    """How one volume maps onto its working grid: RAS axes at the spacing to train at.
+
+    Attributes:
+        reorientation: File axes to RAS.
+        native_shape: Voxels of the reoriented file along x, y, z.
+        native_spacing_mm: Spacing of the reoriented file.
+        shape: Voxels of the working grid.
+        spacing_mm: Spacing of the working grid.
+    """
+
+    reorientation: RasReorientation
+    native_shape: Shape3D
+    native_spacing_mm: tuple[float, float, float]
+    shape: Shape3D
+    spacing_mm: tuple[float, float, float]
+
+    @classmethod
+    def of(
+        cls, affine: Affine, file_shape: tuple[int, int, int], target_mm: tuple[float, float, float]
+    ) -> "WorkingGrid":
+        """Plan the working grid of a volume.
+
+        Args:
+            affine: Affine of the file.
+            file_shape: Voxels along the file's axes.
+            target_mm: Spacing to work at, along x, y, z.
+
+        Returns:
+            The mapping.
+        """
+        reorientation = RasReorientation.of(affine)
+        ras_spacing = spacing_mm(reorientation.apply_to_affine(affine, file_shape))
+        x, y, z = reorientation.apply(np.empty(file_shape, dtype=np.bool_)).shape
+        return cls(
+            reorientation=reorientation,
+            native_shape=(x, y, z),
+            native_spacing_mm=ras_spacing,
+            shape=resampled_shape((x, y, z), ras_spacing, target_mm),
+            spacing_mm=target_mm,
+        )
+
+    @property
+    def step(self) -> tuple[float, float, float]:
+        """Distance between working voxels, in native voxels."""
+        x, y, z = (want / have for want, have in zip(self.spacing_mm, self.native_spacing_mm, strict=True))
+        return x, y, z
+
+    def labels_on_file_grid(self, scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Turn class scores on the working grid into a label map on the file's own grid.
+
+        The scores are interpolated one class at a time, so that memory does not grow with the classes.
+
+        Args:
+            scores: One map per class, background first, shape (classes, x, y, z); larger wins.
+
+        Returns:
+            The label map in file order, uint8.
+        """
+        back = tuple(1.0 / step for step in self.step)
+        best = resample_linear(scores[0], back, self.native_shape)
+        labels = np.zeros(self.native_shape, dtype=np.uint8)
+        for value in range(1, len(scores)):
+            candidate = resample_linear(scores[value], back, self.native_shape)
+            better = candidate > best
+            labels[better] = value
+            best = np.where(better, candidate, best)
+        return np.asarray(self.reorientation.undo(labels), dtype=np.uint8)

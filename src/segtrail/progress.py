@@ -1,0 +1,72 @@
+"""Telling a person how far long work is: bars on a terminal, plain lines elsewhere, and a log in the run."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from segtrail.atomic import append_line
+from segtrail.record.redaction import Redactor
+
+
+class Tracker:
+    """One piece of long work; see ``Narrator.track``."""
+
+    def __init__(self, progress: Progress | None, task: TaskID | None) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self, detail: str = "") -> None:
+        """Note that one more part is done; ``detail`` is shown beside the bar on a terminal."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, detail=detail)
+
+
+class Narrator:
+    """Says what happens, to the person at the terminal and to the run's log.
+
+    Args:
+        stream: Where lines go: standard error when standard output is kept for JSON.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._console = Console(file=stream or sys.stdout, soft_wrap=True, markup=False, highlight=False)
+        self._log: Path | None = None
+        self._redactor = Redactor({})
+        self._waiting: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Print one line, and keep it in the log with its time."""
+        self._console.print(text)
+        entry = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}"
+        if self._log is None:
+            self._waiting.append(entry)
+        else:
+            append_line(self._log, self._redactor.redact(entry))
+
+    def attach_log(self, path: Path, redactor: Redactor) -> None:
+        """Write what was said so far, and all that follows, to a log without machine paths."""
+        self._log, self._redactor = path, redactor
+        for entry in self._waiting:
+            append_line(path, redactor.redact(entry))
+        self._waiting.clear()
+
+    @contextmanager
+    def track(self, description: str, total: int) -> Iterator[Tracker]:
+        """Show progress over a known number of parts; off a terminal nothing is drawn."""
+        if not self._console.is_terminal:
+            yield Tracker(None, None)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
+        )
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            yield Tracker(progress, progress.add_task(description, total=total, detail=""))

@@ -1,0 +1,36 @@
+"""Asking the disk before long work: is the folder writable, is there room?"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from segtrail.errors import InputError
+
+_GIGABYTE = 1e9
+
+
+def require_writable(folder: Path, key: str, needed_bytes: float) -> None:
+    """Make sure that a folder can be written and has room.
+
+    Args:
+        folder: The folder; made if it is not there.
+        key: The configuration key that names it, for the message.
+        needed_bytes: Room to expect that will be needed.
+
+    Raises:
+        InputError: It can't be made or written, or the disk has too little room.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} ({key}) can't be written: {error.strerror}. Choose another with {key}=DIR."
+        ) from None
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise InputError(
+            f"The disk of {folder} ({key}) has {free / _GIGABYTE:.2f} GB left, but about "
+            f"{needed_bytes / _GIGABYTE:.2f} GB will be needed. Free some space, or set {key} to another disk."
+        )

@@ -1,0 +1,144 @@
+"""The run folder: its name, its files, its state."""
+
+import json
+import platform
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from segtrail.atomic import write_json
+from segtrail.errors import InputError
+
+SCHEMA_VERSION = 1
+Status = Literal["running", "interrupted", "failed", "finished"]
+
+
+def utc_now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: The folder; it must exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, output_root: Path) -> "RunFolder":
+        """Claim a new folder ``runs/run_YYYYMMDD_HHMMSS`` (UTC); when it is taken, the next free second.
+
+        Args:
+            output_root: Folder that holds ``runs``.
+
+        Returns:
+            The new, empty folder with its subfolders.
+
+        Raises:
+            InputError: The folder can't be made.
+        """
+        moment = datetime.now(UTC)
+        while True:
+            path = output_root / "runs" / moment.strftime("run_%Y%m%d_%H%M%S")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.mkdir()
+                break
+            except FileExistsError:
+                if not path.is_dir():
+                    raise InputError(f"The run folder can't be made: {path.parent} is a file.") from None
+                moment += timedelta(seconds=1)
+            except OSError as error:
+                raise InputError(
+                    f"The run folder can't be made in {output_root}: {error.strerror}."
+                ) from None
+        for name in ("checkpoints", "predictions", "examples"):
+            (path / name).mkdir()
+        return cls(path)
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    def read_state(self) -> dict[str, Any]:
+        """Read ``run.json``."""
+        return read_json(self.path / "run.json")
+
+    def write_state(self, **changes: Any) -> None:
+        """Change entries of ``run.json``; mappings are merged."""
+        path = self.path / "run.json"
+        state = (
+            read_json(path) if path.exists() else {"schema_version": SCHEMA_VERSION, "run_id": self.run_id}
+        )
+        for key, value in changes.items():
+            state[key] = {**state.get(key, {}), **value} if isinstance(value, dict) else value
+        write_json(path, state)
+
+    def end(self, status: Status, because: str) -> None:
+        """Mark the run as ended."""
+        self.write_state(status=status, ended_utc=utc_now(), ended_because=because)
+
+
+def find_run(name: str, output_root: Path) -> RunFolder:
+    """Find a run by folder, by ID, or as ``latest``.
+
+    Args:
+        name: A path, a run ID, or ``latest``.
+        output_root: Folder whose ``runs`` is searched for IDs.
+
+    Returns:
+        The run.
+
+    Raises:
+        InputError: There is no such run.
+    """
+    runs = output_root / "runs"
+    if name == "latest":
+        known = sorted(path for path in runs.glob("run_*") if (path / "run.json").is_file())
+        if not known:
+            raise InputError(f"There is no run in {runs} yet. Train one, or give --output-root.")
+        return RunFolder(known[-1])
+    for path in (Path(name).expanduser(), runs / name):
+        if (path / "run.json").is_file():
+            return RunFolder(path.resolve())
+    raise InputError(
+        f"{name} is neither a run folder nor the ID of a run in {runs}. `latest` names the newest."
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of a run folder.
+
+    Raises:
+        InputError: The file is missing, damaged or of an unknown schema version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"The run {path.parent.name} has no {path.name}.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name} of the run {path.parent.name} can't be read: {error}.") from None
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(
+            f"{path.name} of the run {path.parent.name} has another schema version than this segtrail reads "
+            f"({SCHEMA_VERSION}). Use the segtrail that made it."
+        )
+    return content
+
+
+def describe_environment() -> dict[str, str]:
+    """Name the versions a result depends on."""
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("torch", "monai", "numpy", "scipy", "nibabel")}
+    return {
+        "python": platform.python_version(),
+        **packages,
+        "os": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,258 @@
+"""The training loop, readable from top to bottom."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from segtrail.compute import Compute
+from segtrail.config.schema import Config
+from segtrail.errors import Interrupted, TrainingFailed
+from segtrail.networks.build import BuiltNetwork
+from segtrail.networks.loss import LossValue, SegmentationLoss
+from segtrail.preprocessing.cache import PreparedCase
+from segtrail.randomness import derive_seed
+from segtrail.record.history import HistoryRow, append_history
+from segtrail.training.checkpoint import save_checkpoint
+from segtrail.training.memory import is_out_of_memory, out_of_memory, peak_memory_mb
+from segtrail.training.patches import EpochBatches, PatchDataset, PatchKey
+from segtrail.training.schedule import learning_rate
+from segtrail.training.stop_request import StopRequest, ignore_keyboard_interrupt, listen_for_stop
+
+
+class TrainingObserver(Protocol):
+    """What wants to know how a training goes."""
+
+    def on_step(self, epoch: int, step: int, steps: int, loss: float, rate: float) -> None:
+        """One step has ended; step counts from 1 within the epoch."""
+
+    def on_epoch(self, row: HistoryRow, is_best: bool) -> None:
+        """An epoch has ended and is on record."""
+
+
+@dataclass
+class TrainingOutcome:
+    """How a training ended.
+
+    Attributes:
+        best_epoch: Epoch with the highest validation Dice, the earliest on a tie.
+        best_val_dice: Its validation Dice.
+        last_epoch: The last epoch that ended.
+        last_val_dice: Its validation Dice.
+    """
+
+    best_epoch: int = 0
+    best_val_dice: float = -1.0
+    last_epoch: int = 0
+    last_val_dice: float | None = None
+
+
+@dataclass
+class _EpochLosses:
+    """Sums of the losses over an epoch, weighted by patches."""
+
+    patches: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+
+    def add(self, value: LossValue, patches: int) -> None:
+        for index, part in enumerate((value.total, value.dice, value.cross_entropy)):
+            self.sums[index] += float(part.detach()) * patches
+        self.patches += patches
+
+    def means(self) -> tuple[float, float, float]:
+        total, dice, cross_entropy = (value / max(self.patches, 1) for value in self.sums)
+        return total, dice, cross_entropy
+
+
+class Training:
+    """One network in training.
+
+    Args:
+        config: The run's configuration, spacing resolved.
+        built: The network.
+        compute: Device and precision.
+        cases: The training cases.
+        validate: Returns the mean Dice on full validation volumes.
+        run_dir: The run folder.
+        checkpoint_facts: What every checkpoint holds besides weights: configuration and data facts.
+        observer: Hears of steps and epochs.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        built: BuiltNetwork,
+        compute: Compute,
+        cases: Sequence[PreparedCase],
+        validate: Callable[[], float],
+        run_dir: Path,
+        checkpoint_facts: dict[str, Any],
+        observer: TrainingObserver,
+    ) -> None:
+        self.config, self.built, self.compute = config, built, compute
+        self.validate, self.run_dir = validate, run_dir
+        self.checkpoint_facts, self.observer = checkpoint_facts, observer
+        self.cases = cases
+        self.network = built.network
+        self.loss = SegmentationLoss(config.train.loss, len(checkpoint_facts["labels"])).to(compute.device)
+        self.optimiser = _make_optimiser(self.network, config)
+        self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
+        self.batches = EpochBatches(
+            len(cases), config.patch.patches_per_case, config.train.batch_size, config.train.seed
+        )
+        self.loader = self._make_loader()
+        self.total_steps = len(self.batches) * config.train.max_epochs
+        self.outcome = TrainingOutcome()
+
+    def run(self) -> TrainingOutcome:
+        """Train to the last epoch.
+
+        Returns:
+            Best and last epoch with their scores.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM came; ``last.pt`` is written.
+            TrainingFailed: The loss is not finite, or the memory ran out.
+        """
+        with listen_for_stop() as stop:
+            try:
+                for epoch in range(1, self.config.train.max_epochs + 1):
+                    self._run_epoch(epoch, stop)
+            except (RuntimeError, MemoryError) as error:
+                if is_out_of_memory(error):
+                    raise out_of_memory(self.config, self.built.size_divisor) from None
+                raise
+        return self.outcome
+
+    def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
+        started = time.perf_counter()
+        losses = _EpochLosses()
+        self.batches.epoch = epoch
+        self.network.train()
+        first_step = (epoch - 1) * len(self.batches)
+        for step, (images, labels) in enumerate(self.loader):
+            rate = learning_rate(first_step + step, self.total_steps, self.config.optim)
+            losses.add(self._run_step(images, labels, epoch, step, rate), len(images))
+            self.observer.on_step(epoch, step + 1, len(self.batches), losses.means()[0], rate)
+            if stop:
+                self._save("last.pt", epoch, steps_done=step + 1)
+                raise Interrupted(f"{stop.reason} came in epoch {epoch}, step {step + 1}.")
+        training_seconds = time.perf_counter() - started
+        val_dice = self._validate_if_due(epoch)
+        row = HistoryRow(
+            epoch,
+            *losses.means(),
+            val_dice=val_dice,
+            learning_rate=rate,
+            seconds=time.perf_counter() - started,
+            patches_per_second=losses.patches / training_seconds,
+            peak_memory_mb=peak_memory_mb(self.compute.device),
+        )
+        self._record_epoch(row)
+        if stop:
+            raise Interrupted(f"{stop.reason} came at the end of epoch {epoch}.")
+
+    def _run_step(self, images: Tensor, labels: Tensor, epoch: int, step: int, rate: float) -> LossValue:
+        config, device = self.config, self.compute.device
+        torch.manual_seed(derive_seed(config.train.seed, "step", epoch, step))  # dropout
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        images = images.to(device, non_blocking=True)
+        if _is_channels_last(self.network):
+            images = images.contiguous(memory_format=torch.channels_last_3d)
+        self.optimiser.zero_grad(set_to_none=True)
+        with self.compute.autocast():
+            output = self.network(images)
+        value: LossValue = self.loss(output, labels.to(device, non_blocking=True))
+        if not torch.isfinite(value.total):
+            raise self._not_finite("loss", epoch, step)
+        torch.autograd.backward(self.scaler.scale(value.total))
+        self.scaler.unscale_(self.optimiser)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.train.gradient_clip or float("inf"))
+        if not self.scaler.is_enabled() and not torch.isfinite(norm):
+            raise self._not_finite("gradient", epoch, step)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return value
+
+    def _validate_if_due(self, epoch: int) -> float | None:
+        train = self.config.train
+        if epoch % train.validate_every and epoch != train.max_epochs:
+            return None
+        return self.validate()
+
+    def _record_epoch(self, row: HistoryRow) -> None:
+        """Write history and checkpoints; ``last.pt`` comes last, since a resume believes it."""
+        is_best = row.val_dice is not None and row.val_dice > self.outcome.best_val_dice
+        if is_best and row.val_dice is not None:
+            self.outcome.best_epoch, self.outcome.best_val_dice = row.epoch, row.val_dice
+        self.outcome.last_epoch, self.outcome.last_val_dice = row.epoch, row.val_dice
+        append_history(self.run_dir / "history.csv", row)
+        if is_best:
+            self._save("best.pt", row.epoch, steps_done=0)
+        self._save("last.pt", row.epoch + 1, steps_done=0)
+        self.observer.on_epoch(row, is_best)
+
+    def _save(self, name: str, epoch: int, steps_done: int) -> None:
+        content: dict[str, Any] = {
+            **self.checkpoint_facts,
+            "epoch": epoch,
+            "networks": {"main": {key: value.cpu() for key, value in self.network.state_dict().items()}},
+        }
+        if name == "last.pt":
+            content |= {
+                "epoch": epoch,
+                "steps_done_in_epoch": steps_done,
+                "optimiser": self.optimiser.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "best_epoch": self.outcome.best_epoch,
+                "best_val_dice": self.outcome.best_val_dice,
+            }
+        save_checkpoint(self.run_dir / "checkpoints" / name, content)
+
+    def _make_loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        workers = self.config.train.num_workers
+        return DataLoader(
+            PatchDataset(self.cases, self.config),
+            batch_sampler=self.batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=self.compute.device.type == "cuda",
+            worker_init_fn=ignore_keyboard_interrupt,
+        )
+
+    def _not_finite(self, what: str, epoch: int, step: int) -> TrainingFailed:
+        names = ", ".join(sorted({self.cases[key.case].case for key in _batch_keys(self.batches, step)}))
+        return TrainingFailed(
+            f"The {what} is not finite in epoch {epoch}, step {step + 1}, on patches of {names}. "
+            f"Look at these images, or train with a lower optim.lr (now {self.config.optim.lr:g}) "
+            "or train.precision=fp32."
+        )
+
+
+def _batch_keys(batches: EpochBatches, step: int) -> list[PatchKey]:
+    iterator: Iterator[list[PatchKey]] = iter(batches)
+    return next(keys for index, keys in enumerate(iterator) if index == step)
+
+
+def _make_optimiser(network: nn.Module, config: Config) -> torch.optim.Optimizer:
+    optim = config.optim
+    if optim.name == "adamw":
+        return torch.optim.AdamW(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=optim.lr,
+        momentum=optim.momentum,
+        nesterov=optim.momentum > 0,
+        weight_decay=optim.weight_decay,
+    )
+
+
+def _is_channels_last(network: nn.Module) -> bool:
+    weight = next((p for p in network.parameters() if p.ndim == 5 and p.shape[1] > 1), None)
+    return weight is not None and weight.is_contiguous(memory_format=torch.channels_last_3d)

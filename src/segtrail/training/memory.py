@@ -1,0 +1,55 @@
+"""Memory: how much a training used at most, and what to say when there was too little."""
+
+import sys
+from collections.abc import Sequence
+
+import psutil
+import torch
+
+from segtrail.config.schema import Config
+from segtrail.errors import TrainingFailed
+
+_MEGABYTE = 1024.0 * 1024.0
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Return the most memory used so far, in MiB: of the graphics card on CUDA, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / _MEGABYTE
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / _MEGABYTE
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / _MEGABYTE if sys.platform == "darwin" else peak / 1024.0
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, on the CPU or a graphics card."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def out_of_memory(config: Config, divisor: Sequence[int] | None) -> TrainingFailed:
+    """Make the error that names the remedies, with numbers that fit this configuration."""
+    remedies = []
+    if config.train.batch_size > 1:
+        remedies.append(f"train.batch_size={max(config.train.batch_size // 2, 1)}")
+    smaller = smaller_patch(config.patch.patch_size, divisor or (16, 16, 16))
+    if list(config.patch.patch_size) != smaller:
+        remedies.append(f"patch.patch_size={smaller}".replace(" ", ""))
+    if config.train.num_workers > 0:
+        remedies.append("train.num_workers=0")
+    return TrainingFailed(
+        "The memory ran out while training with "
+        f"patch.patch_size={list(config.patch.patch_size)} and train.batch_size={config.train.batch_size}. "
+        f"Start again with {', or '.join(remedies) or 'a smaller network (model.channels)'}, "
+        "and close other programs that use the same device."
+    )
+
+
+def smaller_patch(patch_size: Sequence[int], divisor: Sequence[int]) -> list[int]:
+    """Return the next smaller patch, about five sixths of each side, that the network still accepts."""
+    return [max(d, int(n * 5 / 6) // d * d) for n, d in zip(patch_size, divisor, strict=True)]

@@ -1,0 +1,148 @@
+"""Training patches: which ones make an epoch, and how each is cut and changed.
+
+A patch is a pure function of (seed, epoch, case, index): any worker makes the same one, in any order.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from segtrail.config.schema import Config
+from segtrail.networks.build import import_by_path
+from segtrail.preprocessing.cache import PreparedCase
+from segtrail.randomness import keyed_generator
+from segtrail.training.augment import (
+    Image,
+    Labels,
+    OwnTransform,
+    change_intensity,
+    change_orientation,
+    draw_spatial_change,
+    sample_patch,
+)
+
+
+@dataclass(frozen=True)
+class PatchKey:
+    """Names one patch of a training: its epoch, its case, and which of the case's patches it is."""
+
+    epoch: int
+    case: int
+    index: int
+
+
+class EpochBatches(Sampler[list[PatchKey]]):
+    """The batches of an epoch: every case's patches in an order keyed by (seed, epoch).
+
+    Attributes:
+        epoch: The epoch whose batches come next.
+        first_batch: Batches to leave out, because they were trained on before an interruption.
+    """
+
+    def __init__(self, n_cases: int, patches_per_case: int, batch_size: int, seed: int) -> None:
+        self._keys = [(case, index) for case in range(n_cases) for index in range(patches_per_case)]
+        self._batch_size = batch_size
+        self._seed = seed
+        self.epoch = 1
+        self.first_batch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self._keys) // self._batch_size)
+
+    def __iter__(self) -> Iterator[list[PatchKey]]:
+        order = keyed_generator(self._seed, "order", self.epoch).permutation(len(self._keys))
+        for batch in range(self.first_batch, len(self)):
+            chosen = order[batch * self._batch_size : (batch + 1) * self._batch_size]
+            yield [PatchKey(self.epoch, *self._keys[int(position)]) for position in chosen]
+
+
+class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Makes patches from the cache; picklable, so that workers can be spawned.
+
+    Args:
+        cases: The training cases.
+        config: The run's configuration.
+    """
+
+    def __init__(self, cases: Sequence[PreparedCase], config: Config) -> None:
+        self._cases = tuple(cases)
+        self._config = config
+
+    def __getitem__(self, key: PatchKey) -> tuple[Tensor, Tensor]:
+        """Make one patch: image (C, *patch_size) float32 and labels (*patch_size) uint8."""
+        case = self._cases[key.case]
+        generator = keyed_generator(self._config.train.seed, "patch", key.epoch, case.case, key.index)
+        image, labels = self._cut(case, generator)
+        augment = self._config.augment
+        if augment.enabled:
+            image, labels = change_orientation(image, labels, augment, generator)
+            image = change_intensity(image, augment, generator)
+            for transform in self._own_transforms():
+                image, labels = transform(image, labels, generator)
+        return torch.from_numpy(image), torch.from_numpy(labels)
+
+    def _cut(self, case: PreparedCase, generator: np.random.Generator) -> tuple[Image, Labels]:
+        image, labels = case.image(), case.label()
+        size = self._config.patch.patch_size
+        start = _draw_start(case, labels.shape, size, self._config.patch.pos_neg_ratio, generator)
+        change = (
+            draw_spatial_change(self._config.augment.affine, generator)
+            if self._config.augment.enabled
+            else None
+        )
+        if change is None:
+            return _crop(image, start, size), _crop(labels[np.newaxis], start, size)[0]
+        centre = start + (np.asarray(size) - 1) / 2
+        return sample_patch(image, labels, centre, size, change)
+
+    def _own_transforms(self) -> list[OwnTransform]:
+        paths = self._config.augment.transforms
+        return [import_by_path(path, "augment.transforms")[0] for path in paths]
+
+
+def _draw_start(
+    case: PreparedCase,
+    shape: Sequence[int],
+    size: Sequence[int],
+    pos_neg_ratio: float,
+    generator: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Draw the first voxel of a patch; along an axis shorter than the patch, any place that holds it all."""
+    slack = np.asarray(shape) - np.asarray(size)
+    lowest, highest = np.minimum(slack, 0), np.maximum(slack, 0)
+    anywhere = generator.integers(lowest, highest + 1)
+    if generator.random() >= pos_neg_ratio / (1.0 + pos_neg_ratio):
+        return anywhere
+    voxel = _draw_foreground_voxel(case, shape, generator)
+    if voxel is None:
+        return anywhere
+    around = np.clip(voxel - np.asarray(size) // 2, 0, highest)
+    return np.where(slack >= 0, around, anywhere)
+
+
+def _draw_foreground_voxel(
+    case: PreparedCase, shape: Sequence[int], generator: np.random.Generator
+) -> NDArray[np.int64] | None:
+    """Draw a class that is there, then one of its voxels, so that small classes are seen as often."""
+    foreground = case.foreground()
+    if not foreground:
+        return None
+    positions = foreground[sorted(foreground)[int(generator.integers(len(foreground)))]]
+    flat = int(positions[int(generator.integers(len(positions)))])
+    return np.array(np.unravel_index(flat, tuple(shape)))
+
+
+def _crop(volume: NDArray[Any], start: NDArray[np.int64], size: Sequence[int]) -> NDArray[Any]:
+    """Copy a box out of a volume (C, x, y, z); what lies outside becomes 0."""
+    result = np.zeros((len(volume), *size), dtype=volume.dtype)
+    shape = volume.shape[1:]
+    inside = [slice(max(s, 0), min(s + n, limit)) for s, n, limit in zip(start, size, shape, strict=True)]
+    target = [slice(part.start - s, part.stop - s) for part, s in zip(inside, start, strict=True)]
+    result[(slice(None), *target)] = volume[(slice(None), *inside)]
+    return result
