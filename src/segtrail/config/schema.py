@@ -120,7 +120,7 @@ class LossConfig(Section):
 
     name: Annotated[str, Field(pattern=r"^(dice_ce|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")] = Field(
         "dice_ce",
-        description="dice_ce (Dice + cross entropy), or module:Class of your own, called with (logits, one-hot labels).",
+        description="dice_ce (Dice + cross entropy), or module:Class of your own, called on logits and one-hot labels.",
     )
     dice_weight: Annotated[float, Field(ge=0)] = Field(1.0, description="Weight of the Dice loss.")
     cross_entropy_weight: Annotated[float, Field(ge=0)] = Field(

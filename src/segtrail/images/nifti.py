@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 from numpy.typing import NDArray
 
 from segtrail.atomic import write_bytes
@@ -94,7 +94,7 @@ def _read_bytes(path: Path) -> bytes:
 def _decompress(raw: bytes, path: Path) -> bytes:
     try:
         return bytes(igzip.decompress(raw))
-    except (EOFError, OSError, zlib.error, isal_zlib.IsalError) as error:
+    except (EOFError, OSError, zlib.error, igzip_lib.IsalError) as error:  # type: ignore[misc] # isal declares its error class as an instance
         raise InputError(
             f"{path.name} is damaged: its gzip stream is cut off or fails its checksum ({error})."
         ) from None

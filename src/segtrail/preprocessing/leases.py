@@ -65,7 +65,7 @@ def _is_alive(held: dict[str, object], written: float) -> bool:
         return time() - written < _FOREIGN_LEASE_SECONDS
     try:
         process = psutil.Process(int(str(held["process"])))
-        return abs(process.create_time() - float(str(held["process_started"]))) < 1.0
+        return bool(abs(process.create_time() - float(str(held["process_started"]))) < 1.0)
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

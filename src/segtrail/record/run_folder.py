@@ -72,11 +72,11 @@ class RunFolder:
     def write_state(self, **changes: Any) -> None:
         """Change entries of ``run.json``; mappings are merged."""
         path = self.path / "run.json"
-        state = (
-            read_json(path) if path.exists() else {"schema_version": SCHEMA_VERSION, "run_id": self.run_id}
-        )
+        state: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "run_id": self.run_id}
+        if path.exists():
+            state = read_json(path)
         for key, value in changes.items():
-            state[key] = {**state.get(key, {}), **value} if isinstance(value, dict) else value
+            state[key] = {**(state.get(key) or {}), **value} if isinstance(value, dict) else value
         write_json(path, state)
 
     def end(self, status: Status, because: str) -> None:

@@ -116,14 +116,15 @@ def _draw_start(
     """Draw the first voxel of a patch; along an axis shorter than the patch, any place that holds it all."""
     slack = np.asarray(shape) - np.asarray(size)
     lowest, highest = np.minimum(slack, 0), np.maximum(slack, 0)
-    anywhere = generator.integers(lowest, highest + 1)
+    anywhere: NDArray[np.int64] = generator.integers(lowest, highest + 1)
     if generator.random() >= pos_neg_ratio / (1.0 + pos_neg_ratio):
         return anywhere
     voxel = _draw_foreground_voxel(case, shape, generator)
     if voxel is None:
         return anywhere
     around = np.clip(voxel - np.asarray(size) // 2, 0, highest)
-    return np.where(slack >= 0, around, anywhere)
+    start: NDArray[np.int64] = np.where(slack >= 0, around, anywhere)
+    return start
 
 
 def _draw_foreground_voxel(
