@@ -40,7 +40,10 @@ def configuration_page() -> str:
             parts.append(_table([(name, field)]))
         elif len(sections) > 1:
             parts.append(_NETWORKS + "\n")
-            parts += [f"### {_title(section)}\n\n{_doc(section)}\n\n{_table(_keys(name, section))}" for section in sections]
+            parts += [
+                f"### {_title(section)}\n\n{_doc(section)}\n\n{_table(_keys(name, section))}"
+                for section in sections
+            ]
         else:
             parts.append(_table(_keys(name, sections[0])))
     return "\n".join(parts)
@@ -79,7 +82,12 @@ def _table(keys: Any) -> str:
 def _describe_default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "must be given"
-    text = yaml.safe_dump(_plain(field.default), default_flow_style=True, width=1000).strip().removesuffix("...").strip()
+    text = (
+        yaml.safe_dump(_plain(field.default), default_flow_style=True, width=1000)
+        .strip()
+        .removesuffix("...")
+        .strip()
+    )
     return f"`{text}`"
 
 

@@ -47,7 +47,7 @@ from segtrail.progress import Narrator
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
-from segtrail.report.make import make_report
+from segtrail.report.make import import_typst, make_report
 from segtrail.training.loop import Training, TrainingOutcome
 from segtrail.version import __version__
 
@@ -93,6 +93,8 @@ def train_run(
         TrainingFailed: The training had to stop; the run folder says why.
         Interrupted: The user stopped it; the run folder is marked interrupted.
     """
+    if config.report.enabled:
+        import_typst()
     seconds: dict[str, float] = {}
     with _timed(seconds, "checks"):
         data = check_and_split(config, narrator)
@@ -109,10 +111,16 @@ def train_run(
         opened = _Opened(config, data, compute, built, prepared, own_code)
         folder = _open_folder(opened, narrator, note, command or sys.argv, seconds)
         with _marked(folder, _redactor(config), narrator):
-            return _train_and_report(folder, opened, narrator)
+            finished = _train_and_evaluate(folder, opened, narrator)
+    if config.report.enabled:
+        with _stage(folder, "report"):
+            path = make_report(folder.path)
+        narrator.say(f"Report: {path}")
+    narrator.say(f"Run folder: {folder.path}")
+    return finished
 
 
-def _train_and_report(folder: RunFolder, opened: _Opened, narrator: Narrator) -> FinishedRun:
+def _train_and_evaluate(folder: RunFolder, opened: _Opened, narrator: Narrator) -> FinishedRun:
     config, data = opened.config, opened.data
     with _stage(folder, "train"):
         outcome = _train(folder, opened, narrator)
@@ -121,11 +129,6 @@ def _train_and_report(folder: RunFolder, opened: _Opened, narrator: Narrator) ->
         summary = _write_metrics(folder, config, outcome, results)
     narrator.say(_describe_result(summary))
     folder.end("finished", f"all {outcome.last_epoch} epochs were trained")
-    if config.report.enabled:
-        with _stage(folder, "report"):
-            path = make_report(folder.path)
-        narrator.say(f"Report: {path}")
-    narrator.say(f"Run folder: {folder.path}")
     return FinishedRun(folder, outcome, summary)
 
 

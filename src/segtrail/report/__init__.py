@@ -1,0 +1,1 @@
+"""The report of a run: pictures of cases, curves, tables, and the PDF that holds them."""

@@ -1,0 +1,120 @@
+"""The report as data for the template: which sections stand in it, in which order, in printable text."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
+from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.data import data_section
+from segtrail.report.sections.pictures import pictures_section
+from segtrail.report.sections.record import circumstances_section, configuration_section, definitions_section
+from segtrail.report.sections.results import cases_section, metrics_section
+from segtrail.report.sections.summary import RESEARCH_USE, summary_section
+from segtrail.report.sections.training import training_section
+from segtrail.report.wording import breakable, format_time, printable
+
+# Longest words, in characters, that the template's columns hold without a break.
+_LONGEST_IN_TABLE = 16
+_LONGEST_IN_CODE_TABLE = 24
+_LONGEST_ELSEWHERE = 34
+_LONGEST_CODE = 66
+_REPLACED = (
+    "� stands for characters that the fonts of this report do not hold; the run folder's files have them."
+)
+_NOT_TEXT = ("kind", "style", "tone", "align", "file")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What the template needs: its data, and the figures by file name."""
+
+    data: dict[str, Any]
+    figures: dict[str, bytes]
+
+
+def build_document(contents: RunContents) -> Document:
+    """Build a report from what a run folder says.
+
+    Args:
+        contents: The run.
+
+    Returns:
+        The data and the figures.
+
+    Raises:
+        InputError: A picture of the run folder is damaged.
+    """
+    parts = _parts(contents)
+    printable_parts = [_printable_part(part) for part in parts]
+    if "\ufffd" in json.dumps(printable_parts, ensure_ascii=False):
+        printable_parts.insert(0, as_data(Paragraph(_REPLACED, style="small")))
+    run = contents.run
+    project = run.project or "segtrail"
+    data = {
+        "title": f"Segmentation report: {project}",
+        "subtitle": f"Run {run.run_id}, started {format_time(run.created_utc)}, {_status(contents)}.",
+        "author": run.operator or f"segtrail {run.segtrail_version}",
+        "description": f"What the training run {run.run_id} was made of and how well its network segments.",
+        "keywords": ["segmentation", "medical imaging", "deep learning", run.run_id],
+        "run_id": run.run_id,
+        "header": project,
+        "footer": RESEARCH_USE.partition(".")[0] + ".",
+        "parts": printable_parts,
+    }
+    return Document(
+        {
+            key: value if key == "parts" else _printable(value, _LONGEST_ELSEWHERE)
+            for key, value in data.items()
+        },
+        {part.file: part.content for part in parts if isinstance(part, Figure)},
+    )
+
+
+def _parts(contents: RunContents) -> list[Part]:
+    sections: Sequence[list[Part]] = (
+        [Heading("Summary")],
+        summary_section(contents),
+        metrics_section(contents.metrics),
+        training_section(contents),
+        cases_section(contents),
+        pictures_section(contents),
+        data_section(contents.dataset),
+        definitions_section(contents.metrics),
+        circumstances_section(contents),
+        configuration_section(contents.config),
+    )
+    return [part for section in sections for part in section]
+
+
+def _status(contents: RunContents) -> str:
+    return "still running" if contents.run.status == "running" else contents.run.status
+
+
+def _printable_part(part: Part) -> dict[str, Any]:
+    data = as_data(part)
+    if data["kind"] == "table":
+        code = any(column["code"] for column in data["columns"])
+        longest = _LONGEST_IN_CODE_TABLE if code else _LONGEST_IN_TABLE
+        cells = {key: _printable(data[key], longest) for key in ("columns", "rows")}
+        return {**data, **cells, "caption": _printable(data["caption"], _LONGEST_ELSEWHERE)}
+    if data["kind"] == "facts":
+        for row in data["rows"]:
+            row["text"] = _printable(row["text"], _LONGEST_CODE if row["code"] else _LONGEST_ELSEWHERE)
+        return data
+    return {
+        key: value if key in _NOT_TEXT else _printable(value, _LONGEST_ELSEWHERE)
+        for key, value in data.items()
+    }
+
+
+def _printable(value: Any, longest: int) -> Any:
+    """Make every text in nested data printable and breakable."""
+    if isinstance(value, str):
+        return breakable(printable(value), longest)
+    if isinstance(value, dict):
+        return {key: item if key in _NOT_TEXT else _printable(item, longest) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(item, longest) for item in value]
+    return value

@@ -1,0 +1,159 @@
+"""The curves of a training, as SVG with the same bytes every time."""
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from segtrail.report.record_schema import EpochRow
+
+# Okabe and Ito's palette; lines differ in dashes as well as in colour.
+_BLUE, _ORANGE, _GREEN, _INK = "#0072B2", "#D55E00", "#009E73", "#222222"
+_SIZE_INCHES = (6.69, 1.85)
+_MOST_MARKED_EPOCHS = 40
+_STYLE: dict[str, Any] = {
+    "svg.hashsalt": "segtrail",
+    "svg.fonttype": "path",
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#777777",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.5,
+    "legend.frameon": True,
+    "legend.edgecolor": "white",
+    "legend.framealpha": 0.9,
+}
+
+
+def draw_losses(history: Sequence[EpochRow]) -> bytes:
+    """Draw the training loss and its two parts over the epochs.
+
+    Args:
+        history: The epochs, at least one.
+
+    Returns:
+        An SVG.
+    """
+
+    def plot(axes: Axes) -> None:
+        _plot_line(axes, history, "train_loss", "training loss", _INK, "solid")
+        _plot_line(axes, history, "train_loss_dice", "its Dice part", _BLUE, (0, (5, 1.5)))
+        _plot_line(
+            axes, history, "train_loss_cross_entropy", "its cross-entropy part", _ORANGE, (0, (1.5, 1.2))
+        )
+        _start_at_zero(axes)
+        axes.legend(loc="upper right", ncols=3)
+
+    return _draw(plot, history, "loss")
+
+
+def draw_validation(history: Sequence[EpochRow], chosen_epoch: int | None) -> bytes:
+    """Draw the validation Dice over the epochs that were validated, the chosen one marked.
+
+    Args:
+        history: The epochs, at least one.
+        chosen_epoch: The epoch whose weights were kept; None marks none.
+
+    Returns:
+        An SVG.
+    """
+    chosen = [
+        (row.epoch, row.val_dice) for row in history if row.epoch == chosen_epoch and row.val_dice is not None
+    ]
+
+    def plot(axes: Axes) -> None:
+        _plot_line(axes, history, "val_dice", "validation Dice", _BLUE, "solid")
+        for epoch, dice in chosen:
+            axes.axvline(epoch, color=_ORANGE, linewidth=0.8, linestyle=(0, (4, 2)))
+            label = f"chosen: epoch {epoch}, Dice {dice:.3f}"
+            axes.plot(
+                [epoch], [dice], "*", color=_ORANGE, markersize=11, label=label, zorder=5, clip_on=False
+            )
+        axes.set_ylim(0, 1)
+        axes.legend(loc="lower right")
+
+    return _draw(plot, history, "Dice")
+
+
+def draw_learning_rate(history: Sequence[EpochRow]) -> bytes:
+    """Draw the learning rate over the epochs.
+
+    Args:
+        history: The epochs, at least one.
+
+    Returns:
+        An SVG.
+    """
+
+    def plot(axes: Axes) -> None:
+        _plot_line(axes, history, "learning_rate", "learning rate", _GREEN, "solid")
+        _start_at_zero(axes)
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+
+    return _draw(plot, history, "learning rate")
+
+
+def has_values(history: Sequence[EpochRow], column: str) -> bool:
+    """Whether any epoch has a finite number in a column.
+
+    Args:
+        history: The epochs.
+        column: A column of history.csv.
+    """
+    return any(math.isfinite(value) for _, value in _points(history, column))
+
+
+def _points(history: Sequence[EpochRow], column: str) -> list[tuple[int, float]]:
+    pairs = [(row.epoch, getattr(row, column)) for row in history]
+    return [(epoch, float(value)) for epoch, value in pairs if value is not None]
+
+
+def _plot_line(
+    axes: Axes, history: Sequence[EpochRow], column: str, label: str, colour: str, dashes: Any
+) -> None:
+    """Plot a column; an epoch whose number is not finite leaves a gap in the line."""
+    points = _points(history, column)
+    marker = "o" if len(points) <= _MOST_MARKED_EPOCHS else ""
+    axes.plot(
+        [epoch for epoch, _ in points],
+        [value if math.isfinite(value) else math.nan for _, value in points],
+        color=colour,
+        linestyle=dashes,
+        linewidth=1.3,
+        marker=marker,
+        markersize=2.6,
+        label=label,
+    )
+
+
+def _start_at_zero(axes: Axes) -> None:
+    """Show zero, with room above the highest value for the legend."""
+    _, top = axes.get_ylim()
+    if axes.dataLim.ymin >= 0 and top > 0:
+        axes.set_ylim(0, top * 1.15)
+
+
+def _draw(plot: Callable[[Axes], None], history: Sequence[EpochRow], y_label: str) -> bytes:
+    """Draw one chart; all charts of a run span the same epochs."""
+    with matplotlib.style.context(["default", _STYLE]):
+        figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        plot(axes)
+        epochs = [row.epoch for row in history]
+        axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(y_label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()

@@ -1,0 +1,244 @@
+"""The parts of a run folder's files that a report reads, typed; keys that it doesn't need are passed over."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Side = Literal["train", "val", "test", "unused"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Device(_Record):
+    """What the network was trained on."""
+
+    type: str
+    name: str
+    precision: str
+    threads: int | None = None
+    deterministic: bool | None = None
+
+
+class Model(_Record):
+    """The network."""
+
+    name: str
+    parameters: int | None = None
+    source_sha256: str | None = None
+
+
+class RunRecord(_Record):
+    """run.json."""
+
+    run_id: str
+    status: Literal["running", "interrupted", "failed", "finished"]
+    created_utc: datetime
+    ended_utc: datetime | None = None
+    ended_because: str | None = None
+    segtrail_version: str
+    start_command: str = ""
+    project: str = ""
+    operator: str | None = None
+    note: str = ""
+    device: Device | None = None
+    environment: dict[str, Any] = Field(default_factory=dict)
+    model: Model | None = None
+    own_code: dict[str, str | None] = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+
+
+class EpochRow(_Record):
+    """A row of history.csv; None where a cell is empty."""
+
+    epoch: int
+    train_loss: float | None = None
+    train_loss_dice: float | None = None
+    train_loss_cross_entropy: float | None = None
+    val_dice: float | None = None
+    learning_rate: float | None = None
+    seconds: float | None = None
+    patches_per_second: float | None = None
+    peak_memory_mb: float | None = None
+
+
+class CaseRow(BaseModel):
+    """A row of metrics_cases.csv; the metrics are the extra columns, None where a cell is empty."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, float]
+
+    case: str
+    split: Literal["val", "test"]
+    class_name: str = Field(alias="class")
+    status: Literal["ok", "missed", "false_positive", "left_out"]
+
+    def metric(self, column: str) -> float | None:
+        """The value of a metric column; None where it is undefined."""
+        return self.__pydantic_extra__.get(column)
+
+    def columns(self) -> list[str]:
+        """Names of the metric columns that hold a value here."""
+        return [column for column in self.__pydantic_extra__ if column != "schema_version"]
+
+
+class Statistics(_Record):
+    """One metric over cases."""
+
+    mean: float | None = None
+    sd: float | None = None
+    median: float | None = None
+    min: float | None = None
+    max: float | None = None
+    interval: tuple[float, float] | None = None
+    indicative: bool = False
+
+
+class ClassSummary(_Record):
+    """The metrics of one class on one side of the split."""
+
+    n: int
+    n_failed: int
+    n_left_out: int = 0
+    metrics: dict[str, Statistics]
+
+
+class Definition(_Record):
+    """What a metric means."""
+
+    name: str
+    definition: str
+    unit: str = ""
+    better: Literal["higher", "lower", "zero"] | None = None
+
+
+class Selection(_Record):
+    """How the epoch was chosen."""
+
+    best_epoch: int
+    rule: str
+    best_epoch_val_dice: float | None = None
+    last_epoch: int
+    last_epoch_val_dice: float | None = None
+    caution: str = ""
+
+
+class Bootstrap(_Record):
+    """How intervals were computed."""
+
+    samples: int
+    confidence: float
+    seed: int
+    method: str
+
+
+class MetricsSummary(_Record):
+    """metrics_summary.json."""
+
+    checkpoint: str = ""
+    selection: Selection | None = None
+    bootstrap: Bootstrap | None = None
+    definitions: dict[str, Definition]
+    splits: dict[Literal["val", "test"], dict[str, ClassSummary]]
+
+
+class VectorRange(_Record):
+    """Least, median and greatest of a vector over cases, axis by axis."""
+
+    min: list[float]
+    median: list[float]
+    max: list[float]
+
+
+class ScalarRange(_Record):
+    """Least, median and greatest of a number over cases."""
+
+    min: float
+    median: float
+    max: float
+
+
+class Aggregate(_Record):
+    """One side of the split."""
+
+    n_cases: int
+    spacing_mm: VectorRange
+    shape: VectorRange
+    volume_ml: dict[str, ScalarRange] = Field(default_factory=dict)
+
+
+class DatasetCase(_Record):
+    """One case of the data set."""
+
+    case: str
+    side: Side
+    group: str | None = None
+
+
+class Split(_Record):
+    """How the cases were divided."""
+
+    method: str
+    seed: int | None = None
+    val_frac: float | None = None
+    hash: str = ""
+
+
+class Finding(_Record):
+    """What a check found."""
+
+    case: str | None = None
+    evidence: str
+
+
+class CheckOutcome(_Record):
+    """One check of the data."""
+
+    id: str
+    title: str
+    severity: Literal["error", "warning", "note"]
+    status: Literal["passed", "failed"]
+    findings: list[Finding] = Field(default_factory=list)
+    remedy: str = ""
+
+
+def _texts(value: object) -> object:
+    """Labels and modality map numbers to names; either may have been written as another type."""
+    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else value
+
+
+class DatasetSummary(_Record):
+    """dataset_summary.json."""
+
+    name: str
+    description: str | None = ""
+    licence: str | None = ""
+    reference: str | None = ""
+    release: str | None = ""
+    modality: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
+    labels: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
+    dataset_json_sha256: str = ""
+    fingerprint: str = ""
+    cases: list[DatasetCase]
+    aggregates: dict[str, Aggregate] = Field(default_factory=dict)
+    split: Split
+    checks: list[CheckOutcome] = Field(default_factory=list)
+
+
+class Example(_Record):
+    """One picture of a case."""
+
+    rank: Literal["best", "median", "worst"]
+    case: str
+    class_mean_dice: float | None = None
+    file: str
+    alt: str
+    caption: str
+
+
+class ExampleList(_Record):
+    """examples/examples.json."""
+
+    examples: list[Example]

@@ -1,0 +1,160 @@
+"""What a run folder says, read from its files alone and checked while it is read."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from segtrail.errors import InputError
+from segtrail.report.record_schema import (
+    CaseRow,
+    DatasetSummary,
+    EpochRow,
+    ExampleList,
+    MetricsSummary,
+    RunRecord,
+)
+
+_NEWEST_SCHEMA = 1
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """The readable parts of a run folder; None or empty where a part is not there.
+
+    Attributes:
+        folder: The run folder.
+        run: run.json.
+        history: The rows of history.csv.
+        dataset: dataset_summary.json.
+        cases: The rows of metrics_cases.csv; None without the file.
+        metrics: metrics_summary.json.
+        examples: examples/examples.json; None without the file.
+        config: config_resolved.yaml.
+    """
+
+    folder: Path
+    run: RunRecord
+    history: list[EpochRow]
+    dataset: DatasetSummary | None
+    cases: list[CaseRow] | None
+    metrics: MetricsSummary | None
+    examples: ExampleList | None
+    config: Mapping[str, Any] | None
+
+
+def read_run(run_dir: Path) -> RunContents:
+    """Read a run folder.
+
+    Args:
+        run_dir: The run folder; only its run.json has to be there.
+
+    Returns:
+        All that its files say.
+
+    Raises:
+        InputError: There is no run.json, or a file is damaged or of a newer schema.
+    """
+    run = _read_json(run_dir / "run.json", RunRecord)
+    if run is None:
+        raise InputError(
+            f"{run_dir} holds no run.json, so it is no run folder. "
+            "A run folder is named like run_20261123_231500 and lies under outputs/runs."
+        )
+    return RunContents(
+        folder=run_dir,
+        run=run,
+        history=_read_csv(run_dir / "history.csv", EpochRow) or [],
+        dataset=_read_json(run_dir / "dataset_summary.json", DatasetSummary),
+        cases=_read_csv(run_dir / "metrics_cases.csv", CaseRow),
+        metrics=_read_json(run_dir / "metrics_summary.json", MetricsSummary),
+        examples=_read_json(run_dir / "examples" / "examples.json", ExampleList),
+        config=_read_config(run_dir / "config_resolved.yaml"),
+    )
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise _damaged(path, "it is not text in UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from None
+
+
+def _read_json(path: Path, model: type[_Model]) -> _Model | None:
+    text = _read_text(path)
+    if text is None:
+        return None
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _damaged(path, f"line {error.lineno} is not valid JSON") from None
+    if not isinstance(values, dict):
+        raise _damaged(path, "it holds no JSON object")
+    _check_schema_version(path, values.get("schema_version"))
+    return _validated(path, model, values, "")
+
+
+def _read_csv(path: Path, model: type[_Model]) -> list[_Model] | None:
+    text = _read_text(path)
+    if text is None:
+        return None
+    rows = []
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    for row in reader:
+        place = f"line {reader.line_num}"
+        if None in row or None in row.values():
+            raise _damaged(path, f"{place} has not as many values as the header has columns")
+        _check_schema_version(path, row.get("schema_version"))
+        rows.append(_validated(path, model, {key: value for key, value in row.items() if value != ""}, place))
+    return rows
+
+
+def _read_config(path: Path) -> Mapping[str, Any] | None:
+    text = _read_text(path)
+    if text is None:
+        return None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise _damaged(path, "it is not valid YAML") from None
+    if not isinstance(values, dict):
+        raise _damaged(path, "it holds no sections")
+    return values
+
+
+def _check_schema_version(path: Path, version: object) -> None:
+    if str(version) == str(_NEWEST_SCHEMA):
+        return
+    if str(version).isdigit() and int(str(version)) > _NEWEST_SCHEMA:
+        raise InputError(
+            f"{path} has schema_version {version}; this segtrail reads up to {_NEWEST_SCHEMA}. "
+            "Install the segtrail that made the run, or a newer one."
+        )
+    raise _damaged(path, f"its schema_version is {version!r} where {_NEWEST_SCHEMA} is expected")
+
+
+def _validated(path: Path, model: type[_Model], values: Mapping[str, Any], place: str) -> _Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join([place, *map(str, first["loc"])]).strip(".").replace(f"{place}.", f"{place}, ")
+        raise _damaged(path, f"at {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+
+
+def _damaged(path: Path, problem: str) -> InputError:
+    return InputError(
+        f"{path} is damaged: {problem}. Restore the file from a copy of the run folder; "
+        "`segtrail evaluate` and `segtrail train` make new ones."
+    )

@@ -1,0 +1,1 @@
+"""The sections of a report: each turns what the run folder says into parts."""

@@ -1,0 +1,148 @@
+"""The data set: facts, split, aggregates of each side, and what the checks found."""
+
+from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table, Tone
+from segtrail.report.record_schema import Aggregate, CheckOutcome, DatasetSummary, VectorRange
+from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count, format_number
+
+_FINDINGS_SHOWN = 20
+_SIDE_ORDER = ("all", "train", "val", "test")
+_FAILED_WORDS = {"error": "failed", "warning": "warning", "note": "note"}
+_FAILED_TONES: dict[str, Tone] = {"error": "bad", "warning": "warning", "note": "neutral"}
+
+
+def data_section(dataset: DatasetSummary | None) -> list[Part]:
+    """Build the section about the data set.
+
+    Args:
+        dataset: dataset_summary.json.
+
+    Returns:
+        Facts, split, aggregates and checks, or a sentence where nothing was recorded.
+    """
+    heading = Heading("Data set")
+    if dataset is None:
+        text = "The data set is not recorded: the run folder holds no dataset_summary.json."
+        return [heading, Paragraph(text, style="missing")]
+    return [
+        heading,
+        Facts(_facts(dataset)),
+        Heading("Split", level=2),
+        *_split(dataset),
+        Heading("Sides compared", level=2),
+        *_aggregates(dataset),
+        Heading("Checks of the data", level=2),
+        *_checks(dataset.checks),
+    ]
+
+
+def _facts(dataset: DatasetSummary) -> list[Fact]:
+    optional = [
+        Fact("Description", dataset.description or ""),
+        Fact("Licence", dataset.licence or "not stated"),
+        Fact("Source", dataset.reference or "not stated"),
+        Fact("Release", dataset.release or ""),
+        Fact("Modality", ", ".join(dataset.modality.values())),
+        Fact("Labels", ", ".join(f"{value} {name}" for value, name in dataset.labels.items())),
+        Fact("SHA-256 of dataset.json", dataset.dataset_json_sha256, code=True),
+        Fact("Fingerprint of the data", dataset.fingerprint, code=True),
+    ]
+    return [Fact("Name", dataset.name), *(fact for fact in optional if fact.text)]
+
+
+def _split(dataset: DatasetSummary) -> list[Part]:
+    split = dataset.split
+    method = {"named": "by named lists", "fraction": "at random, by fraction"}.get(split.method, split.method)
+    details = [f"seed {split.seed}"] if split.seed is not None and split.method != "named" else []
+    details += [f"validation fraction {split.val_frac:g}"] if split.val_frac is not None else []
+    facts = [Fact("Method", ", ".join([method, *details]))]
+    facts += [Fact("Hash of the split", split.hash, code=True)] if split.hash else []
+    for side, name in SIDE_NAMES.items():
+        cases = [case.case for case in dataset.cases if case.side == side]
+        if cases:
+            facts.append(Fact(name.capitalize(), f"{format_count(len(cases), 'case')}: {', '.join(cases)}"))
+    groups = {case.group for case in dataset.cases if case.group}
+    if groups:
+        facts.append(Fact("Groups", f"{format_count(len(groups), 'group')}, each kept on one side"))
+    return [Facts(facts)]
+
+
+def _aggregates(dataset: DatasetSummary) -> list[Part]:
+    sides = [side for side in _SIDE_ORDER if side in dataset.aggregates]
+    if not sides:
+        return [Paragraph("No aggregates were recorded.", style="missing")]
+    columns = [Column("Property", 1.6)]
+    columns += [Column(SIDE_NAMES.get(side, side).capitalize(), 1.4, "right") for side in sides]
+    aggregates = [dataset.aggregates[side] for side in sides]
+    rows = [
+        Row(["Cases", *(f"{aggregate.n_cases:,}" for aggregate in aggregates)]),
+        *(
+            Row(
+                [
+                    f"Spacing {axis} (mm)",
+                    *(_axis_range(aggregate.spacing_mm, place, 2) for aggregate in aggregates),
+                ]
+            )
+            for place, axis in enumerate("xyz")
+        ),
+        *(
+            Row([f"Voxels {axis}", *(_axis_range(aggregate.shape, place, 0) for aggregate in aggregates)])
+            for place, axis in enumerate("xyz")
+        ),
+    ]
+    names = dict.fromkeys(name for aggregate in aggregates for name in aggregate.volume_ml)
+    rows += [
+        Row([f"Volume of {name} (mL)", *(_volume_range(item, name) for item in aggregates)]) for name in names
+    ]
+    caption = (
+        "Median, with least and greatest in brackets where they differ. How to read it: where the sides "
+        "differ much, a result on one may say little about the other."
+    )
+    return [Table(columns, rows, caption, keep_together=len(rows) <= 12)]
+
+
+def _axis_range(values: VectorRange, place: int, decimals: int) -> str:
+    low, median, high = (f"{row[place]:,.{decimals}f}" for row in (values.min, values.median, values.max))
+    return low if low == high else f"{median} ({low}–{high})"
+
+
+def _volume_range(aggregate: Aggregate, name: str) -> str:
+    volume = aggregate.volume_ml.get(name)
+    if volume is None:
+        return "–"
+    low, median, high = (format_number(value, "mL") for value in (volume.min, volume.median, volume.max))
+    return low if low == high else f"{median} ({low}–{high})"
+
+
+def _checks(checks: list[CheckOutcome]) -> list[Part]:
+    if not checks:
+        return [Paragraph("No checks were recorded.", style="missing")]
+    rows = [Row([check.title, _outcome(check), _evidence(check)], _tone(check)) for check in checks]
+    failed = sum(check.status == "failed" for check in checks)
+    passed = len(checks) - failed
+    caption = (
+        f"{format_count(len(checks), 'check')} before training: {passed} passed, {failed} found something."
+    )
+    return [
+        Table([Column("Check", 2.2), Column("Outcome", 0.8), Column("What was found", 3.5)], rows, caption)
+    ]
+
+
+def _outcome(check: CheckOutcome) -> str:
+    return "passed" if check.status == "passed" else _FAILED_WORDS[check.severity]
+
+
+def _tone(check: CheckOutcome) -> Tone:
+    return "neutral" if check.status == "passed" else _FAILED_TONES[check.severity]
+
+
+def _evidence(check: CheckOutcome) -> str:
+    if not check.findings:
+        return "nothing" if check.status == "passed" else as_sentence(check.remedy)
+    found = [
+        f"{finding.case}: {finding.evidence.rstrip('.')}." if finding.case else as_sentence(finding.evidence)
+        for finding in check.findings[:_FINDINGS_SHOWN]
+    ]
+    more = len(check.findings) - len(found)
+    if more > 0:
+        found.append(f"And {more:,} more, listed in dataset_summary.json.")
+    return " ".join([*found, f"What to do: {check.remedy}" if check.remedy else ""]).strip()

@@ -1,0 +1,166 @@
+"""Metrics over cases, and case by case."""
+
+from collections.abc import Mapping, Sequence
+
+from segtrail.report.parts import Column, Heading, Paragraph, Part, Row, Table, Tone
+from segtrail.report.record_schema import CaseRow, ClassSummary, Definition, MetricsSummary, Statistics
+from segtrail.report.run_contents import RunContents
+from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, format_number
+
+_STATUS_WORDS = {"ok": "ok", "missed": "missed", "false_positive": "false positive", "left_out": "left out"}
+_FAILED = ("missed", "false_positive")
+_MOST_ROWS_TOGETHER = 12
+
+
+def metrics_section(metrics: MetricsSummary | None) -> list[Part]:
+    """Build the tables of each metric over cases, for every side and class.
+
+    Args:
+        metrics: metrics_summary.json.
+
+    Returns:
+        A table for each side and class, or a sentence where nothing was evaluated.
+    """
+    heading = Heading("Metrics over cases", level=2)
+    if metrics is None or not any(metrics.splits.values()):
+        return [heading, Paragraph("No metrics: nothing was evaluated in this run.", style="missing")]
+    parts: list[Part] = [heading]
+    for side in ("test", "val"):
+        for class_name, summary in metrics.splits.get(side, {}).items():
+            parts.append(_metrics_table(side, class_name, summary, metrics))
+    parts.append(Paragraph(_interval_note(metrics), style="small"))
+    return parts
+
+
+def _metrics_table(side: str, class_name: str, summary: ClassSummary, metrics: MetricsSummary) -> Table:
+    columns = [
+        Column("Metric", 2.3),
+        *(Column(title, 1, "right") for title in ("Mean", "SD", "Median")),
+        Column("Range", 1.7, "right"),
+        Column("Interval of the mean", 1.7, "right"),
+    ]
+    left_out = f", {summary.n_left_out} left out" if summary.n_left_out else ""
+    counts = f"n = {summary.n}, n_failed = {summary.n_failed}{left_out}"
+    caption = f"{SIDE_NAMES[side].capitalize()}, {class_name}: {counts}."
+    rows = [
+        _metric_row(_definition(column, metrics.definitions), values)
+        for column, values in summary.metrics.items()
+    ]
+    return Table(columns, rows, caption, keep_together=True)
+
+
+def _metric_row(definition: Definition, values: Statistics) -> Row:
+    def show(value: float | None) -> str:
+        return format_number(value, definition.unit)
+
+    arrow = {"higher": " ↑", "lower": " ↓", "zero": " → 0"}.get(definition.better or "", "")
+    interval = f"{show(values.interval[0])} to {show(values.interval[1])}" if values.interval else MISSING
+    star = "*" if values.interval and values.indicative else ""
+    spread = MISSING if values.min is None else f"{show(values.min)} to {show(values.max)}"
+    return Row(
+        [
+            _title(definition) + arrow,
+            show(values.mean),
+            show(values.sd),
+            show(values.median),
+            spread,
+            interval + star,
+        ]
+    )
+
+
+def _definition(column: str, definitions: Mapping[str, Definition]) -> Definition:
+    return definitions.get(column) or Definition(name=column, definition="")
+
+
+def _title(definition: Definition) -> str:
+    return f"{definition.name} ({definition.unit})" if definition.unit else definition.name
+
+
+def _interval_note(metrics: MetricsSummary) -> str:
+    note = (
+        "↑ higher is better, ↓ lower is better, → 0 nearer to zero is better, no arrow: a plain measurement."
+    )
+    if metrics.bootstrap:
+        bootstrap = metrics.bootstrap
+        note += (
+            f" Intervals: {bootstrap.confidence:.0%}, {bootstrap.method}, {bootstrap.samples:,} samples, "
+            f"seed {bootstrap.seed}."
+        )
+    indicative = any(
+        values.indicative and values.interval
+        for classes in metrics.splits.values()
+        for summary in classes.values()
+        for values in summary.metrics.values()
+    )
+    return note + (" * Indicative only: fewer than ten cases." if indicative else "")
+
+
+def cases_section(contents: RunContents) -> list[Part]:
+    """Build the tables of every metric of every case, one for each class.
+
+    Args:
+        contents: The run.
+
+    Returns:
+        The tables, or a sentence where nothing was evaluated.
+    """
+    heading = Heading("Case by case")
+    cases = contents.cases
+    if not cases:
+        return [heading, Paragraph("No case was evaluated in this run.", style="missing")]
+    definitions = contents.metrics.definitions if contents.metrics else {}
+    columns = list(dict.fromkeys(column for row in cases for column in row.columns()))
+    metrics = {column: _definition(column, definitions) for column in columns}
+    tables = [
+        _case_table(class_name, [row for row in cases if row.class_name == class_name], metrics)
+        for class_name in dict.fromkeys(row.class_name for row in cases)
+    ]
+    how_to_read = (
+        "Numbers are rounded for reading; metrics_cases.csv has all digits. Tinted rows failed. "
+        f"{MISSING} stands where a metric is undefined."
+    )
+    return [heading, Paragraph(_failure_sentence(cases)), *tables, Paragraph(how_to_read, style="small")]
+
+
+def _case_table(class_name: str, cases: Sequence[CaseRow], metrics: Mapping[str, Definition]) -> Table:
+    sides = list(dict.fromkeys(SIDE_NAMES[row.split] for row in cases))
+    side_column = [Column("Side", 1.3)] if len(sides) > 1 else []
+    columns = [
+        Column("Case", 2.1),
+        *side_column,
+        *(_metric_column(definition) for definition in metrics.values()),
+        Column("Status", 1.1, "right"),
+    ]
+    rows = []
+    for row in cases:
+        side = [SIDE_NAMES[row.split]] if side_column else []
+        values = [format_number(row.metric(name), definition.unit) for name, definition in metrics.items()]
+        tone: Tone = "bad" if row.status in _FAILED else "neutral"
+        rows.append(Row([row.case, *side, *values, _STATUS_WORDS[row.status]], tone))
+    caption = f"Every {' and '.join(sides)} case, {class_name}."
+    return Table(columns, rows, caption, keep_together=len(rows) <= _MOST_ROWS_TOGETHER)
+
+
+def _metric_column(definition: Definition) -> Column:
+    """A column wide enough for the longest word of its title."""
+    title = _title(definition)
+    return Column(title, max(0.95, 0.14 * max(len(word) for word in title.split())), "right")
+
+
+def _failure_sentence(cases: Sequence[CaseRow]) -> str:
+    missed = [row for row in cases if row.status == "missed"]
+    false_positive = [row for row in cases if row.status == "false_positive"]
+    if not missed and not false_positive:
+        return "No case failed: each class was found where the reference holds it, and only there."
+    sentences = []
+    if missed:
+        sentences.append(f"Missed (there, nothing predicted): {_name_rows(missed)}.")
+    if false_positive:
+        sentences.append(f"False positive (predicted, not there): {_name_rows(false_positive)}.")
+    return " ".join(sentences)
+
+
+def _name_rows(rows: Sequence[CaseRow], most: int = 10) -> str:
+    named = ", ".join(f"{row.case} ({row.class_name})" for row in rows[:most])
+    return named if len(rows) <= most else f"{named} and {format_count(len(rows) - most, 'more', 'more')}"

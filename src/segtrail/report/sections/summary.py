@@ -1,0 +1,126 @@
+"""The first page: what was trained on what, with which result."""
+
+from segtrail.report.parts import Fact, Facts, Heading, Notice, Paragraph, Part
+from segtrail.report.record_schema import DatasetSummary, RunRecord
+from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.pictures import best_picture
+from segtrail.report.sections.result_text import result_paragraphs
+from segtrail.report.wording import (
+    SIDE_NAMES,
+    as_sentence,
+    format_count,
+    format_duration,
+    format_number,
+    join_words,
+)
+
+RESEARCH_USE = (
+    "For research use only. Not a medical device: not for diagnosis, nor for decisions about a patient."
+)
+
+
+def summary_section(contents: RunContents) -> list[Part]:
+    """Build the first page.
+
+    Args:
+        contents: The run.
+
+    Returns:
+        The status where the run did not finish, the result, the best picture and the facts.
+    """
+    return [
+        *_status_notice(contents),
+        Notice("Result", result_paragraphs(contents)),
+        *best_picture(contents),
+        Heading("The run at a glance", level=2),
+        Facts(_facts(contents), columns=2),
+        Paragraph(RESEARCH_USE, style="small"),
+    ]
+
+
+def _status_notice(contents: RunContents) -> list[Part]:
+    run, epochs = contents.run, format_count(len(contents.history), "epoch")
+    reason = [as_sentence(run.ended_because)] if run.ended_because else []
+    if run.status == "failed":
+        return [
+            Notice("This run failed", [*reason, f"It recorded {epochs}. What follows is no result."], "bad")
+        ]
+    if run.status == "interrupted":
+        scope = (
+            f"It recorded {epochs}. What follows shows how far it came, not what a whole training reaches."
+        )
+        return [Notice("This run was interrupted", [*reason, scope], "warning")]
+    if run.status == "running":
+        scope = (
+            f"This report was made after {epochs}, before the run ended. Make it again once the run is done."
+        )
+        return [Notice("This run had not ended", [scope], "warning")]
+    return []
+
+
+def _facts(contents: RunContents) -> list[Fact]:
+    run = contents.run
+    facts = [
+        *_data_facts(contents.dataset),
+        Fact("Network", _network(run)),
+        Fact("Device", _device(run)),
+        Fact("Epochs", _epochs(contents)),
+        *_selection_facts(contents),
+    ]
+    if "train" in run.seconds:
+        facts.append(Fact("Training time", format_duration(run.seconds["train"])))
+    if run.operator:
+        facts.append(Fact("Operator", run.operator))
+    if run.note:
+        facts.append(Fact("Note", run.note))
+    return facts
+
+
+def _data_facts(dataset: DatasetSummary | None) -> list[Fact]:
+    if dataset is None:
+        return [Fact("Data set", "not recorded: dataset_summary.json is missing")]
+    sides = [case.side for case in dataset.cases]
+    counts = [f"{sides.count(side)} {name}" for side, name in SIDE_NAMES.items() if side in sides]
+    modality = ", ".join(dataset.modality.values())
+    return [
+        Fact("Data set", f"{dataset.name} ({modality})" if modality else dataset.name),
+        Fact("Cases", join_words(counts) if counts else "none"),
+        Fact("Licence", dataset.licence or "not stated"),
+        Fact("Source", dataset.reference or "not stated"),
+    ]
+
+
+def _network(run: RunRecord) -> str:
+    if run.model is None:
+        return "not recorded"
+    parameters = run.model.parameters
+    return run.model.name if parameters is None else f"{run.model.name}, {parameters:,} parameters"
+
+
+def _device(run: RunRecord) -> str:
+    device = run.device
+    if device is None:
+        return "not recorded"
+    threads = f", {format_count(device.threads, 'thread')}" if device.threads else ""
+    return f"{device.type.upper()}: {device.name}, {device.precision}{threads}"
+
+
+def _epochs(contents: RunContents) -> str:
+    planned = (contents.config or {}).get("train")
+    most = planned.get("max_epochs") if isinstance(planned, dict) else None
+    trained = len(contents.history)
+    return f"{trained:,} trained of {most:,} planned" if isinstance(most, int) else f"{trained:,} trained"
+
+
+def _selection_facts(contents: RunContents) -> list[Fact]:
+    selection = contents.metrics.selection if contents.metrics else None
+    if selection is None:
+        return []
+    best, last = selection.best_epoch_val_dice, selection.last_epoch_val_dice
+    return [
+        Fact(
+            "Chosen epoch",
+            f"{selection.best_epoch}, validation Dice {format_number(best)} ({selection.rule})",
+        ),
+        Fact("Last epoch", f"{selection.last_epoch}, validation Dice {format_number(last)}"),
+    ]

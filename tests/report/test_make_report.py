@@ -1,0 +1,301 @@
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader, PdfWriter
+
+from segtrail.errors import InputError
+from segtrail.report.make import make_report
+
+
+def read_text(path: Path) -> str:
+    """All text of a report on one line, without the marks that let long words break."""
+    pages = [page.extract_text() for page in PdfReader(path).pages]
+    return re.sub(r"\s+", " ", " ".join(pages).replace("\u200b", ""))
+
+
+def structure(path: Path) -> list[dict]:
+    """Every element of the tags of a report."""
+
+    def walk(node):
+        node = node.get_object() if hasattr(node, "get_object") else node
+        if isinstance(node, list):
+            return [found for child in node for found in walk(child)]
+        if not isinstance(node, dict):
+            return []
+        return [node, *walk(node.get("/K", []))]
+
+    return walk(PdfReader(path).trailer["/Root"]["/StructTreeRoot"]["/K"])
+
+
+def test_the_report_says_what_was_trained_on_what_with_which_result(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "Trained on 8 cases of LeftAtriumMini, the network “fast” reaches on 4 validation cases" in text
+    assert "a mean Dice of 0.846 for left atrium (n = 4, 95% interval 0.821 to 0.869; indicative only" in text
+    assert "No case failed." in text
+    assert "A score used for choosing is optimistic." in text
+    assert "4, validation Dice 0.750 (highest val_dice, the earliest epoch on a tie)" in text
+    assert "6, validation Dice 0.743" in text
+    for fact in (
+        "CC-BY-SA 4.0",
+        "1,034,567 parameters",
+        "Test CPU, fp32, 2 threads",
+        "For research use only",
+    ):
+        assert fact in text
+
+
+def test_every_case_stands_in_the_report_rounded_for_reading(make_run):
+    text = read_text(make_report(make_run().path))
+    for number in range(8, 12):
+        assert f"la_{number:03d} 0.846 0.500 4.25 −1.2 ok" in text
+
+
+def test_data_checks_definitions_and_configuration_stand_in_the_report(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "la_005: la_005 and la_026 hold the same voxels. What to do: Keep one of them." in text
+    assert "95th percentile of distances." in text
+    assert "patch.patch_size [96, 96, 96]" in text
+    assert "train.max_epochs 6" in text
+
+
+def test_the_same_run_gives_the_same_bytes(make_run):
+    run = make_run()
+    first = make_report(run.path).read_bytes()
+    assert make_report(run.path).read_bytes() == first
+
+
+def test_the_time_the_report_took_does_not_change_it(make_run):
+    run = make_run()
+    first = make_report(run.path).read_bytes()
+    run.change_json("run.json", seconds={"train": 250.1, "report": 99.0})
+    assert make_report(run.path).read_bytes() == first
+
+
+def test_the_pdf_is_archivable_tagged_and_dated_by_the_run(make_run):
+    reader = PdfReader(make_report(make_run().path))
+    metadata = reader.xmp_metadata.stream.get_data().decode()
+    assert "<pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance>" in metadata
+    assert "<pdfuaid:part>1</pdfuaid:part>" in metadata
+    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    assert reader.trailer["/Root"]["/Lang"] == "en"
+    assert reader.metadata.title == "Segmentation report: baseline_3d_unet_heart"
+    assert reader.metadata.creation_date.isoformat() == "2026-11-23T23:20:11+00:00"
+    assert [item["/Title"] for item in reader.outline if not isinstance(item, list)][:2] == [
+        "Summary",
+        "Training",
+    ]
+
+
+def test_every_figure_has_alt_text_and_every_font_is_embedded(make_run):
+    path = make_report(make_run().path)
+    figures = [element for element in structure(path) if element.get("/S") == "/Figure"]
+    assert len(figures) == 7
+    assert all(len(figure["/Alt"]) > 10 for figure in figures)
+    for page in PdfReader(path).pages:
+        for font in page["/Resources"]["/Font"].values():
+            descriptor = font["/DescendantFonts"][0]["/FontDescriptor"]
+            assert "/FontFile2" in descriptor or "/FontFile3" in descriptor
+
+
+def test_no_path_of_the_machine_is_in_the_pdf(make_run, tmp_path):
+    path = make_report(make_run().path)
+    objects = PdfWriter(clone_from=PdfReader(path))._objects
+    streams = [item.get_data() for item in objects if hasattr(item, "get_data")]
+    everything = b"".join([path.read_bytes(), repr(objects).encode(), *streams])
+    for name in (str(tmp_path), str(Path.home()), str(Path.cwd()), "segtrail_report_"):
+        assert name.encode() not in everything
+
+
+def test_making_a_report_leaves_nothing_else_behind(make_run):
+    run = make_run()
+    before = sorted(run.path.rglob("*"))
+    make_report(run.path)
+    assert sorted(run.path.rglob("*")) == sorted([*before, run.path / "report.pdf"])
+
+
+def test_sixty_cases_three_classes_and_a_test_side_fill_pages_under_repeated_headers(make_run):
+    run = make_run(n_train=100, n_val=45, n_test=15, classes=("left atrium", "aorta", "vein"))
+    reader = PdfReader(make_report(run.path))
+    text = read_text(run.path / "report.pdf")
+    assert "reaches on 15 test cases a mean Dice of 0.846 for left atrium" in text
+    assert "It reaches on 45 validation cases" in text
+    assert text.count("la_159 test 0.846") == 3
+    case_pages = [
+        page.extract_text()
+        for page in reader.pages
+        if "validation 0.846" in page.extract_text().replace("\n", " ")
+    ]
+    assert len(case_pages) > 1
+    assert all("Status" in page for page in case_pages)
+
+
+def test_more_classes_than_a_sentence_holds_are_given_by_their_range(make_run):
+    text = read_text(make_report(make_run(classes=[f"organ {k}" for k in range(5)]).path))
+    assert "mean Dice values from 0.846 (organ 0) to 0.846 (organ 4) over 5 classes" in text
+
+
+def test_failed_cases_are_named(make_run):
+    run = make_run()
+    run.write_cases([("la_008", "val"), ("la_009", "val")], ["left atrium"], failed="la_009")
+    text = read_text(make_report(run.path))
+    assert "Missed (there, nothing predicted): la_009 (left atrium)." in text
+    assert "la_009 0.846 0.500 4.25 −1.2 missed" in text
+
+
+def test_one_case_that_is_best_median_and_worst_is_shown_once(make_run):
+    run = make_run(n_val=3)
+    run.write_examples(("best", "la_008"), ("median", "la_008"), ("worst", "la_008"))
+    text = read_text(make_report(run.path))
+    assert text.count("Best, median and worst case.") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        ("interrupted", "This run was interrupted"),
+        ("failed", "This run failed"),
+        ("running", "This run had not ended"),
+    ],
+)
+def test_a_run_that_did_not_finish_says_so_on_the_first_page(make_run, status, title):
+    run = make_run()
+    run.write_run(status=status, ended_because="the user pressed Ctrl-C")
+    first_page = PdfReader(make_report(run.path)).pages[0].extract_text()
+    assert title in first_page
+    assert "6 epochs" in first_page
+
+
+def test_an_interrupted_run_gives_its_highest_validation_dice_but_no_result(make_run):
+    run = make_run()
+    run.write_run(status="interrupted", ended_because="the user pressed Ctrl-C")
+    run.path.joinpath("metrics_summary.json").unlink()
+    text = read_text(make_report(run.path))
+    assert "There is no result" in text
+    assert "The highest validation Dice during training was 0.833, in epoch 6." in text
+
+
+MISSING_PARTS = {
+    "metrics_summary.json": "There is no result: the run folder holds no metrics_summary.json",
+    "metrics_cases.csv": "No case was evaluated in this run.",
+    "examples/examples.json": "No pictures: examples/ holds none",
+    "examples/worst_la_010.png": "The picture of la_010 (worst) is missing",
+    "history.csv": "No epoch ended in this run, so there are no learning curves.",
+    "dataset_summary.json": "The data set is not recorded",
+    "config_resolved.yaml": "The configuration is not recorded",
+}
+
+
+@pytest.mark.parametrize(("file", "sentence"), MISSING_PARTS.items(), ids=MISSING_PARTS)
+def test_a_sentence_stands_where_a_part_is_missing(make_run, file, sentence):
+    run = make_run()
+    run.path.joinpath(file).unlink()
+    assert sentence in read_text(make_report(run.path))
+
+
+def test_a_run_that_recorded_nothing_but_its_start_has_a_report(make_run):
+    run = make_run()
+    for file in [*MISSING_PARTS, "examples/best_la_008.png", "examples/median_la_009.png"]:
+        run.path.joinpath(file).unlink()
+    run.write_run(status="failed", ended_because="no memory left", device=None, model=None, seconds={})
+    text = read_text(make_report(run.path))
+    assert all(sentence in text for file, sentence in MISSING_PARTS.items() if not file.endswith("png"))
+
+
+def test_an_epoch_with_an_infinite_loss_is_left_out_of_the_curve(make_run):
+    run = make_run()
+    history = run.path / "history.csv"
+    history.write_text(history.read_text(encoding="utf-8").replace("\n1,1.0,", "\n1,nan,"), encoding="utf-8")
+    assert "Training loss and its parts" in read_text(make_report(run.path))
+
+
+def test_own_code_is_named_with_its_hash(make_run):
+    run = make_run()
+    model = {"name": "hearts.nets:MyNet", "parameters": 7, "source_sha256": "e" * 64}
+    run.write_run(model=model, own_code={"hearts.augment:Wobble": "f" * 64, "hearts.augment:Built": None})
+    text = read_text(make_report(run.path))
+    assert f"source {'e' * 64}" in text
+    assert f"SHA-256 of hearts.augment:Wobble {'f' * 64}" in text
+    assert "SHA-256 of hearts.augment:Built not known" in text
+
+
+def test_text_of_the_record_is_never_read_as_markup_and_any_character_is_printed(make_run):
+    run = make_run()
+    note = '#panic("no") *bold* _it_ $x$ @ref <label> \\ 症例 \x07 \ue000 \ud800'
+    run.write_run(note=note, operator="Dr Ångström")
+    text = read_text(make_report(run.path))
+    assert '#panic("no") *bold* _it_ $x$ @ref <label> \\ \ufffd\ufffd' in text
+    assert "\ufffd stands for characters that the fonts of this report do not hold" in text
+    assert "Dr Ångström" in text
+
+
+def test_very_long_names_are_broken_over_lines(make_run):
+    run = make_run()
+    name = "patient_000123_session_pre_contrast_T1_weighted" * 2
+    run.write_cases([(name, "val")], ["left atrium"])
+    text = "".join(page.extract_text() for page in PdfReader(make_report(run.path)).pages)
+    lines = [line.strip("\u200b") for line in text.split("\n") if "patient_000123" in line]
+    assert name in "".join(text.replace("\u200b", "").split("\n"))
+    assert max(len(line.replace("\u200b", "")) for line in lines) < len(name)
+
+
+DAMAGED = {
+    "run.json": ('{"run_id": ', "line 1 is not valid JSON"),
+    "metrics_summary.json": ('{"schema_version": 1, "definitions": {}}', "at splits: field required"),
+    "dataset_summary.json": ("[]", "it holds no JSON object"),
+    "examples/examples.json": ('{"examples": []}', "its schema_version is None where 1 is expected"),
+    "history.csv": ("epoch,train_loss,schema_version\n1,0.5,1\n2,0.4\n", "line 3 has not as many values"),
+    "metrics_cases.csv": (
+        "case,split,class,dice,status,schema_version\na,val,b,high,ok,1\n",
+        "at line 2, dice: input should be a valid number",
+    ),
+    "config_resolved.yaml": ("a: [1", "it is not valid YAML"),
+    "examples/best_la_008.png": ("no picture", "can't be shown"),
+}
+
+
+@pytest.mark.parametrize("file", DAMAGED)
+def test_a_damaged_file_is_named_with_what_is_wrong(make_run, file):
+    run = make_run()
+    content, problem = DAMAGED[file]
+    run.path.joinpath(file).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(problem)) as caught:
+        make_report(run.path)
+    assert Path(file).name in str(caught.value)
+    assert not (run.path / "report.pdf").exists()
+
+
+def test_a_file_of_a_newer_segtrail_is_refused(make_run):
+    run = make_run()
+    run.path.joinpath("run.json").write_text('{"schema_version": 2}', encoding="utf-8")
+    with pytest.raises(InputError, match="schema_version 2; this segtrail reads up to 1"):
+        make_report(run.path)
+
+
+def test_a_picture_outside_examples_is_refused(make_run):
+    run = make_run()
+    example = {"rank": "best", "case": "a", "file": "../../secret.png", "alt": "a", "caption": "b"}
+    run.write_json("examples/examples.json", {"examples": [example]})
+    with pytest.raises(InputError, match="a PNG inside examples/ is expected"):
+        make_report(run.path)
+
+
+def test_a_folder_without_run_json_is_no_run_folder(tmp_path):
+    with pytest.raises(InputError, match="it is no run folder"):
+        make_report(tmp_path)
+
+
+def test_without_typst_the_way_to_get_it_is_named(make_run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "typst", None)
+    with pytest.raises(InputError, match="pip install typst"):
+        make_report(make_run().path)
+
+
+def test_a_failed_report_leaves_the_old_one(make_run):
+    run = make_run()
+    before = make_report(run.path).read_bytes()
+    run.path.joinpath("metrics_summary.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError):
+        make_report(run.path)
+    assert (run.path / "report.pdf").read_bytes() == before
