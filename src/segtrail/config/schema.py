@@ -78,8 +78,8 @@ class PreprocessConfig(Section):
     )
     normalisation: Literal["zscore_nonzero", "zscore", "percentile", "window", "none"] = Field(
         "zscore_nonzero",
-        description="Intensity scaling per channel: z-score over non-zero voxels (zero stays zero), z-score over all, "
-        "0.5th to 99.5th percentile to 0..1, the fixed intensity_window to 0..1, or none.",
+        description="Intensity scaling per channel: z-score with mean and deviation of the non-zero voxels, or of all; "
+        "percentile (0.5th to 99.5th to 0..1); the fixed intensity_window to 0..1; none.",
     )
     intensity_window: tuple[float, float] | None = Field(
         None,

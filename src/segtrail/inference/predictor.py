@@ -79,27 +79,28 @@ class Predictor:
         return np.asarray(result[0].float().cpu().numpy())
 
     def _whole_volume(self, image: Tensor) -> Tensor:
+        divisor = self._built.size_divisor or (1, 1, 1)
         size = image.shape[2:]
-        padded = _pad_to_multiple(image, self._built.size_divisor or (1, 1, 1))
-        result = self._forward(padded.to(self._compute.device))
-        return result[:, :, : size[0], : size[1], : size[2]]
+        padded = _pad_to(image, [-(-n // d) * d for n, d in zip(size, divisor, strict=True)])
+        return _crop_to(self._forward(padded.to(self._compute.device)), size)
 
     def _sliding_window(self, image: Tensor) -> Tensor:
         from monai.inferers import sliding_window_inference
 
         infer = self._config.infer
-        result = sliding_window_inference(
-            image,
-            roi_size=infer.roi_size or self._config.patch.patch_size,
+        roi_size = infer.roi_size or self._config.patch.patch_size
+        size = image.shape[2:]
+        result: Tensor = sliding_window_inference(
+            _pad_to(image, [max(n, roi) for n, roi in zip(size, roi_size, strict=True)]),
+            roi_size=roi_size,
             sw_batch_size=infer.batch_size,
-            predictor=lambda windows: self._forward(windows),
+            predictor=self._forward,
             overlap=infer.overlap,
             mode="gaussian",
             sw_device=self._compute.device,
             device=torch.device("cpu"),
         )
-        assert isinstance(result, Tensor)
-        return result
+        return _crop_to(result, size)
 
     def _forward(self, windows: Tensor) -> Tensor:
         """Return probabilities (B, classes, x, y, z), float32; of deep supervision only the full output."""
@@ -140,8 +141,12 @@ class Predictor:
         return total / float(np.prod(size))
 
 
-def _pad_to_multiple(image: Tensor, divisor: Sequence[int]) -> Tensor:
-    padding: list[int] = []
-    for n, d in zip(reversed(image.shape[2:]), reversed(divisor), strict=True):
-        padding += [0, -n % d]
-    return nn.functional.pad(image, padding)
+def _pad_to(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Pad behind the last voxel with each channel's lowest intensity, as training patches are."""
+    padded = image.amin(dim=(2, 3, 4), keepdim=True).expand(*image.shape[:2], *size).clone()
+    padded[:, :, : image.shape[2], : image.shape[3], : image.shape[4]] = image
+    return padded
+
+
+def _crop_to(volume: Tensor, size: Sequence[int]) -> Tensor:
+    return volume[:, :, : size[0], : size[1], : size[2]]

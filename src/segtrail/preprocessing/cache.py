@@ -13,6 +13,7 @@ import time
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,18 @@ class PreparedCase:
         array: NDArray[np.uint8] = np.load(self.folder / "label.npy", mmap_mode="r")
         return array
 
+    def lowest_intensity(self) -> NDArray[np.float32]:
+        """Return the lowest intensity of each channel, which stands for what lies outside the volume."""
+        return np.asarray(self._entry()["lowest_intensity"], dtype=np.float32)
+
+    def _entry(self) -> dict[str, Any]:
+        entry: dict[str, Any] = json.loads((self.folder / "entry.json").read_text(encoding="utf-8"))
+        return entry
+
     def foreground(self) -> dict[int, NDArray[np.int64]]:
         """Open the flat indices of the voxels of each class that is there, memory-mapped."""
         positions = np.load(self.folder / "foreground.npy", mmap_mode="r")
-        counts = json.loads((self.folder / "entry.json").read_text(encoding="utf-8"))["foreground_counts"]
+        counts = self._entry()["foreground_counts"]
         result, start = {}, 0
         for value, count in counts.items():
             result[int(value)] = positions[start : start + count]
@@ -177,7 +186,8 @@ def _build(folder: Path, root: Path, files: CaseFiles, scan: CaseScan, config: P
         raise InputError(f"The files of {files.case} changed while this run was starting. Start it again.")
     grid = working_grid(image, config)
     labels = prepare_label(label, grid)
-    np.save(folder / "image.npy", prepare_image(image, grid, config))
+    prepared = prepare_image(image, grid, config)
+    np.save(folder / "image.npy", prepared)
     np.save(folder / "label.npy", labels)
     positions = {value: np.flatnonzero(labels == value) for value in np.unique(labels) if value != 0}
     flat = [positions[value] for value in positions] or [np.empty(0, dtype=np.int64)]
@@ -187,6 +197,7 @@ def _build(folder: Path, root: Path, files: CaseFiles, scan: CaseScan, config: P
         {
             "schema_version": CACHE_FORMAT,
             "foreground_counts": {str(value): len(where) for value, where in positions.items()},
+            "lowest_intensity": [float(channel.min()) for channel in prepared],
             "shape": list(labels.shape),
             "preprocess": config.model_dump(mode="json"),
             "image_facts": {key: asdict(scan.image)[key] for key in ("sha256_voxels", "affine")},

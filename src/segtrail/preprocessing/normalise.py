@@ -20,9 +20,9 @@ def normalise(channel: Channel, config: PreprocessConfig) -> Channel:
     """
     match config.normalisation:
         case "zscore_nonzero":
-            return _zscore(channel, channel != 0)
+            return _zscore(channel, channel[channel != 0])
         case "zscore":
-            return _zscore(channel, np.ones(channel.shape, dtype=np.bool_))
+            return _zscore(channel, channel)
         case "percentile":
             low, high = (float(value) for value in np.percentile(channel, (0.5, 99.5)))
             return _to_unit(channel, low, high)
@@ -33,14 +33,12 @@ def normalise(channel: Channel, config: PreprocessConfig) -> Channel:
             return channel
 
 
-def _zscore(channel: Channel, mask: NDArray[np.bool_]) -> Channel:
-    """Scale to mean 0 and standard deviation 1 over a mask; voxels outside it become 0."""
-    values = channel[mask]
+def _zscore(channel: Channel, values: NDArray[np.float32]) -> Channel:
+    """Shift and scale a channel so that the values given get mean 0 and standard deviation 1."""
     if values.size == 0:
         return channel
     mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
-    scaled = (channel - np.float32(mean)) / np.float32(deviation if deviation > 0 else 1.0)
-    return np.where(mask, scaled, np.float32(0)).astype(np.float32, copy=False)
+    return np.asarray((channel - np.float32(mean)) / np.float32(deviation if deviation > 0 else 1.0))
 
 
 def _to_unit(channel: Channel, low: float, high: float) -> Channel:

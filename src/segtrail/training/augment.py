@@ -49,11 +49,12 @@ def sample_patch(
     centre: NDArray[np.float64],
     size: tuple[int, int, int],
     change: SpatialChange,
+    outside: NDArray[np.float32],
 ) -> tuple[Image, Labels]:
     """Interpolate a patch out of the full volume under a spatial change.
 
     Intensities are interpolated linearly; labels class by class, the largest share winning. Points
-    outside the volume become 0.
+    outside the volume become background.
 
     Args:
         image: The volume, shape (C, x, y, z); may be memory-mapped.
@@ -61,6 +62,7 @@ def sample_patch(
         centre: The volume's point, in voxels, that comes to the middle of the patch.
         size: Voxels of the patch.
         change: Rotation, scaling and shift.
+        outside: Intensity of each channel outside the volume.
 
     Returns:
         Image (C, *size) and labels (*size).
@@ -72,7 +74,11 @@ def sample_patch(
     grid = _normalised_grid(coordinates, box)
     values = np.unique(crop_labels)
     foreground = [value for value in values if value != 0]
-    planes = [crop_image, *((crop_labels == value)[np.newaxis].astype(np.float32) for value in foreground)]
+    level = outside[:, np.newaxis, np.newaxis, np.newaxis]
+    planes = [
+        crop_image - level,
+        *((crop_labels == value)[np.newaxis].astype(np.float32) for value in foreground),
+    ]
     sampled = torch.nn.functional.grid_sample(
         torch.from_numpy(np.concatenate(planes))[None],
         grid,
@@ -81,7 +87,7 @@ def sample_patch(
         align_corners=True,
     )[0].numpy()
     n_channels = len(crop_image)
-    return sampled[:n_channels].copy(), _largest_share(sampled[n_channels:], foreground)
+    return sampled[:n_channels] + level, _largest_share(sampled[n_channels:], foreground)
 
 
 def change_orientation(

@@ -88,7 +88,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(image), torch.from_numpy(labels)
 
     def _cut(self, case: PreparedCase, generator: np.random.Generator) -> tuple[Image, Labels]:
-        image, labels = case.image(), case.label()
+        image, labels, outside = case.image(), case.label(), case.lowest_intensity()
         size = self._config.patch.patch_size
         start = _draw_start(case, labels.shape, size, self._config.patch.pos_neg_ratio, generator)
         change = (
@@ -97,9 +97,10 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
             else None
         )
         if change is None:
-            return _crop(image, start, size), _crop(labels[np.newaxis], start, size)[0]
+            background = np.zeros(1, dtype=np.uint8)
+            return _crop(image, start, size, outside), _crop(labels[np.newaxis], start, size, background)[0]
         centre = start + (np.asarray(size) - 1) / 2
-        return sample_patch(image, labels, centre, size, change)
+        return sample_patch(image, labels, centre, size, change, outside)
 
     def _own_transforms(self) -> list[OwnTransform]:
         paths = self._config.augment.transforms
@@ -139,9 +140,12 @@ def _draw_foreground_voxel(
     return np.array(np.unravel_index(flat, tuple(shape)))
 
 
-def _crop(volume: NDArray[Any], start: NDArray[np.int64], size: Sequence[int]) -> NDArray[Any]:
-    """Copy a box out of a volume (C, x, y, z); what lies outside becomes 0."""
-    result = np.zeros((len(volume), *size), dtype=volume.dtype)
+def _crop(
+    volume: NDArray[Any], start: NDArray[np.int64], size: Sequence[int], outside: NDArray[Any]
+) -> NDArray[Any]:
+    """Copy a box out of a volume (C, x, y, z); what lies outside gets the value given for each channel."""
+    result = np.empty((len(volume), *size), dtype=volume.dtype)
+    result[:] = outside[:, np.newaxis, np.newaxis, np.newaxis]
     shape = volume.shape[1:]
     inside = [slice(max(s, 0), min(s + n, limit)) for s, n, limit in zip(start, size, shape, strict=True)]
     target = [slice(part.start - s, part.stop - s) for part, s in zip(inside, start, strict=True)]
