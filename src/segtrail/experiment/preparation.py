@@ -14,7 +14,13 @@ from segtrail.dataset.scan import CaseScan, scan_dataset
 from segtrail.dataset.split import Split, split_cases
 from segtrail.dataset.summary import summarise_dataset
 from segtrail.errors import CheckFailed
-from segtrail.networks.build import BuiltNetwork, build_network, import_by_path, source_hash
+from segtrail.networks.build import (
+    BuiltNetwork,
+    build_network,
+    import_by_path,
+    require_divisible,
+    source_hash,
+)
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache, median_spacing_mm
 from segtrail.progress import Narrator
 from segtrail.randomness import derive_seed
@@ -93,6 +99,8 @@ def set_up_network(config: Config, description: DatasetDescription) -> tuple[Com
         config.patch.patch_size,
         config.preprocess.spacing,
     )
+    if config.infer.roi_size is not None:
+        require_divisible(config.infer.roi_size, "infer.roi_size", built, config.model.name)
     built.place(compute.device, config.train.channels_last)
     return compute, built
 
@@ -140,7 +148,7 @@ def prepare_volumes(
 
 
 def hash_own_code(config: Config) -> dict[str, str | None]:
-    """Import the configuration's own transforms now, and hash their sources."""
-    return {
-        path: source_hash(import_by_path(path, "augment.transforms")[1]) for path in config.augment.transforms
-    }
+    """Import whatever of the configuration is the user's own code now, and hash its sources."""
+    named = [("augment.transforms", path) for path in config.augment.transforms]
+    named += [("train.loss.name", config.train.loss.name), ("model.name", config.model.name)]
+    return {path: source_hash(import_by_path(path, key)[1]) for key, path in named if ":" in path}

@@ -94,7 +94,7 @@ def build_network(
             built = _fast(config, n_channels, n_classes)
         case OwnNetworkConfig():
             built = _own(config, n_channels, n_classes)
-    _require_divisible(patch_size, built, config.name)
+    require_divisible(patch_size, "patch.patch_size", built, config.name)
     return built
 
 
@@ -268,12 +268,23 @@ def source_hash(module: ModuleType) -> str | None:
     return None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def _require_divisible(patch_size: Sequence[int], built: BuiltNetwork, name: str) -> None:
+def require_divisible(size: Sequence[int], key: str, built: BuiltNetwork, name: str) -> None:
+    """Make sure that a network accepts inputs of a size.
+
+    Args:
+        size: Voxels along x, y, z.
+        key: The configuration key that gives them.
+        built: The network.
+        name: Its name, for the message.
+
+    Raises:
+        InputError: It does not; the message gives the nearest size that fits.
+    """
     divisor = built.size_divisor
-    if divisor is None or all(n % d == 0 for n, d in zip(patch_size, divisor, strict=True)):
+    if divisor is None or all(n % d == 0 for n, d in zip(size, divisor, strict=True)):
         return
-    nearest = [max(d, round(n / d) * d) for n, d in zip(patch_size, divisor, strict=True)]
+    nearest = [max(d, round(n / d) * d) for n, d in zip(size, divisor, strict=True)]
     raise InputError(
-        f"patch.patch_size {list(patch_size)} does not suit model.name {name}: each side must be a multiple of "
-        f"{list(divisor)}. The nearest that fits is patch.patch_size={nearest}."
+        f"{key} {list(size)} does not suit model.name {name}: each side must be a multiple of "
+        f"{list(divisor)}. The nearest that fits is {key}={nearest}."
     )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from segtrail.config.schema import LossConfig
 from segtrail.errors import InputError
-from segtrail.networks.build import import_by_path, source_hash
+from segtrail.networks.build import import_by_path
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,8 @@ class SegmentationLoss(nn.Module):
         self.n_classes = n_classes
         self.dice = DiceLoss(softmax=True, include_background=False, batch=config.batch_dice)
         self.own: nn.Module | None = None
-        self.source_sha256: str | None = None
         if ":" in config.name:
-            factory, module = import_by_path(config.name, "train.loss.name")
-            self.own, self.source_sha256 = factory(), source_hash(module)
+            self.own = import_by_path(config.name, "train.loss.name")[0]()
             if not callable(self.own):
                 raise InputError(f"train.loss.name {config.name} gives an object that can't be called.")
 

@@ -140,7 +140,7 @@ class Training:
             losses.add(self._run_step(images, labels, epoch, step, rate), len(images))
             self.observer.on_step(epoch, step + 1, len(self.batches), losses.means()[0], rate)
             if stop:
-                self._save("last.pt", epoch, steps_done=step + 1)
+                self._save("last.pt", epoch - 1, steps_done_since=step + 1)
                 raise Interrupted(f"{stop.reason} came in epoch {epoch}, step {step + 1}.")
         training_seconds = time.perf_counter() - started
         val_dice = self._validate_if_due(epoch)
@@ -194,11 +194,12 @@ class Training:
         self.outcome.last_epoch, self.outcome.last_val_dice = row.epoch, row.val_dice
         append_history(self.run_dir / "history.csv", row)
         if is_best:
-            self._save("best.pt", row.epoch, steps_done=0)
-        self._save("last.pt", row.epoch + 1, steps_done=0)
+            self._save("best.pt", row.epoch)
+        self._save("last.pt", row.epoch)
         self.observer.on_epoch(row, is_best)
 
-    def _save(self, name: str, epoch: int, steps_done: int) -> None:
+    def _save(self, name: str, epoch: int, steps_done_since: int = 0) -> None:
+        """Write a checkpoint: the last epoch that ended, and the steps done since then."""
         content: dict[str, Any] = {
             **self.checkpoint_facts,
             "epoch": epoch,
@@ -206,8 +207,7 @@ class Training:
         }
         if name == "last.pt":
             content |= {
-                "epoch": epoch,
-                "steps_done_in_epoch": steps_done,
+                "steps_done_since_epoch": steps_done_since,
                 "optimiser": self.optimiser.state_dict(),
                 "scaler": self.scaler.state_dict(),
                 "best_epoch": self.outcome.best_epoch,

@@ -1,0 +1,132 @@
+"""The commands: what they print, and how they end."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+REPOSITORY = Path(__file__).parents[2]
+
+
+def run_python(*arguments: str, cwd: Path = REPOSITORY) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_help_imports_neither_torch_nor_monai() -> None:
+    code = (
+        "import sys\nfrom segtrail.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'monai', 'numpy', 'matplotlib') if name in sys.modules])"
+    )
+    assert run_python("-c", code).stdout.splitlines()[-1] == "[]"
+
+
+def test_the_report_of_a_run_imports_neither_torch_nor_monai(quick_run_dir: Path) -> None:
+    code = (
+        "import sys\nfrom segtrail.cli import main\n"
+        f"try:\n    main(['report', {str(quick_run_dir)!r}])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'monai') if name in sys.modules])"
+    )
+    assert run_python("-c", code).stdout.splitlines()[-1] == "[]"
+
+
+def test_no_module_named_train_is_installed() -> None:
+    assert run_python("-P", "-c", "import train", cwd=Path(os.sep)).returncode == 1
+
+
+def test_the_runbook_commands_train_and_report(tmp_path: Path, tiny_config: Path) -> None:
+    trained = run_python("-m", "src.train", "--config", str(tiny_config), "train.max_epochs=1")
+    assert trained.returncode == 0, trained.stderr
+    (run,) = (tmp_path / "outputs" / "runs").iterdir()
+    (run / "report.pdf").unlink()
+    reported = run_python("scripts/04_make_pdf_report.py", "--run_dir", str(run))
+    assert reported.returncode == 0, reported.stderr
+    assert (run / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_train_with_json_prints_one_object_and_progress_elsewhere(
+    tiny_config: Path, segtrail: Command
+) -> None:
+    result = segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false", "--json")
+    assert json.loads(result.stdout)["status"] == "finished"
+    assert "Epoch 1/1" in result.stderr
+
+
+def test_an_error_with_json_is_one_object_too(segtrail: Command) -> None:
+    result = segtrail("train", "nowhere.yaml", "--json")
+    assert json.loads(result.stdout)["exit_code"] == 2
+    assert result.exit_code == 2
+
+
+def test_latest_names_the_newest_run(tmp_path: Path, tiny_config: Path, segtrail: Command) -> None:
+    for _ in range(2):
+        segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
+    newest = sorted((tmp_path / "outputs" / "runs").iterdir())[-1]
+    answer = json.loads(segtrail("report", "latest", "--output-root", tmp_path / "outputs", "--json").stdout)
+    assert answer["run_id"] == newest.name
+
+
+def test_a_run_is_found_by_its_id(quick_run_dir: Path, segtrail: Command) -> None:
+    result = segtrail("report", quick_run_dir.name, "--output-root", quick_run_dir.parents[1])
+    assert result.exit_code == 0
+
+
+def test_doctor_answers_in_json(segtrail: Command) -> None:
+    subjects = [entry["subject"] for entry in json.loads(segtrail("doctor", "--json").stdout)["diagnoses"]]
+    assert {"Python", "torch", "CPU", "Memory", "Disk"} <= set(subjects)
+
+
+def test_piped_lines_are_not_wrapped(quick_run_dir: Path, segtrail: Command) -> None:
+    result = segtrail("evaluate", quick_run_dir, quick_run_dir.parents[2] / "data")
+    rows = [line for line in result.stdout.splitlines() if line.startswith("case_")]
+    assert len(rows) == 5
+    assert all("assd_mm" in row and row.endswith(("ok", "missed")) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train"], "Which configuration?"),
+        (["train", "nowhere.yaml"], "There is no configuration file"),
+        (["report", "nowhere"], "neither a run folder nor the ID of a run"),
+        (["report", "latest", "--output-root", "nowhere"], "There is no run in"),
+        (["evaluate", "latest", "data/heart_mini", "--checkpoint", "middle"], "expected best or last"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_bad_command_lines_get_a_sentence_and_exit_code_2(
+    arguments: list[str], expected: str, segtrail: Command
+) -> None:
+    result = segtrail(*arguments)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.batchsize=2", "train.batch_size"),
+        ("train.device=cuda:99", "CUDA"),
+        ("train.precision=fp16", "fp16"),
+        ("preprocess.cache_limit_gb=0.000001", "cache_limit_gb"),
+        ("split.val=[nobody]", "nobody"),
+        ("paths.data_root=nowhere", "nowhere"),
+        ("model={name: 'nowhere:Net'}", "nowhere"),
+        ("infer.roi_size=[10,10,10]", "infer.roi_size"),
+    ],
+)
+def test_bad_settings_get_a_sentence_and_leave_nothing_behind(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, override: str, expected: str
+) -> None:
+    result = segtrail("train", tiny_config, override, "train.num_workers=0")
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "outputs" / "runs").exists()

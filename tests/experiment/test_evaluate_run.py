@@ -1,0 +1,85 @@
+"""Measuring a finished run on a data set."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Command = Callable[..., Any]
+
+
+def data_of(run: Path) -> Path:
+    return run.parents[2] / "data"
+
+
+def content_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        digest.update(str(path.relative_to(folder)).encode())
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def test_json_is_the_only_thing_on_standard_output(quick_run_dir: Path, segtrail: Command) -> None:
+    answer = json.loads(segtrail("evaluate", quick_run_dir, data_of(quick_run_dir), "--json").stdout)
+    assert answer["schema_version"] == 1
+    assert {entry["case"] for entry in answer["cases"]} == {f"case_{number}" for number in range(5)}
+    assert set(answer["summary"]) == {"ball"}
+
+
+def test_cases_that_the_run_has_seen_are_told_from_others(quick_run_dir: Path, segtrail: Command) -> None:
+    answer = json.loads(segtrail("evaluate", quick_run_dir, data_of(quick_run_dir), "--json").stdout)
+    sides = {entry["case"]: entry["split"] for entry in answer["cases"]}
+    assert sides == {"case_0": "train", "case_1": "train", "case_2": "val", "case_3": "val", "case_4": "test"}
+
+
+def test_new_cases_are_external(
+    quick_run_dir: Path, segtrail: Command, new_dataset: Callable[..., Any]
+) -> None:
+    other = new_dataset("other")
+    other.add_case("never_seen")
+    answer = json.loads(segtrail("evaluate", quick_run_dir, other.root, "--json").stdout)
+    assert [entry["split"] for entry in answer["cases"]] == ["external"]
+
+
+def test_the_run_is_not_touched(quick_run_dir: Path, segtrail: Command) -> None:
+    before = content_hash(quick_run_dir)
+    segtrail("evaluate", quick_run_dir, data_of(quick_run_dir))
+    assert content_hash(quick_run_dir) == before
+
+
+def test_save_keeps_table_and_predictions_in_the_run(
+    tmp_path: Path, quick_run_dir: Path, segtrail: Command
+) -> None:
+    run = tmp_path / quick_run_dir.name
+    shutil.copytree(quick_run_dir, run)
+    assert segtrail("evaluate", run, data_of(quick_run_dir), "--cases", "case_2", "--save").exit_code == 0
+    (saved,) = (run / "evaluations").iterdir()
+    names = sorted(path.relative_to(saved).as_posix() for path in saved.rglob("*.*"))
+    assert names == ["evaluation.json", "metrics_cases.csv", "predictions/case_2.nii.gz"]
+
+
+def test_the_last_checkpoint_can_be_measured_too(quick_run_dir: Path, segtrail: Command) -> None:
+    data = data_of(quick_run_dir)
+    answer = json.loads(segtrail("evaluate", quick_run_dir, data, "--checkpoint", "last", "--json").stdout)
+    assert answer["epoch"] == 2
+
+
+def test_other_classes_are_refused(
+    quick_run_dir: Path, segtrail: Command, new_dataset: Callable[..., Any]
+) -> None:
+    other = new_dataset("other")
+    other.add_case("a")
+    other.save(labels={"0": "background", "1": "cube"})
+    result = segtrail("evaluate", quick_run_dir, other.root)
+    assert result.exit_code == 2
+    assert "cube" in result.stderr
+
+
+def test_an_unknown_case_is_named(quick_run_dir: Path, segtrail: Command) -> None:
+    result = segtrail("evaluate", quick_run_dir, data_of(quick_run_dir), "--cases", "case_9")
+    assert result.exit_code == 2
+    assert "case_9" in result.stderr
