@@ -34,6 +34,18 @@ class AffineConfig(Section):
     shift_voxels: Annotated[float, Field(ge=0)] = Field(0.0, description="Largest shift along each axis.")
 
 
+class ElasticConfig(Section):
+    """A smooth random deformation, in the same interpolation as the affine change."""
+
+    probability: Fraction = Field(0.0, description="Probability of a deformation.")
+    displacement_voxels: Annotated[float, Field(ge=0)] = Field(
+        4.0, description="Standard deviation of the displacement at each control point, in voxels."
+    )
+    control_points: Annotated[int, Field(ge=2)] = Field(
+        5, description="Control points along each axis of the patch; fewer make it smoother."
+    )
+
+
 class BrightnessConfig(Section):
     """A constant added to all intensities."""
 
@@ -82,6 +94,7 @@ class AugmentConfig(Section):
 
     enabled: bool = Field(True, description="false trains on the patches as they are.")
     affine: AffineConfig = Field(AffineConfig(), description="Rotation, scaling and shift.")
+    elastic: ElasticConfig = Field(ElasticConfig(), description="Smooth deformation.")
     flip: FlipConfig = Field(FlipConfig(), description="Mirror images.")
     right_angle: RightAngleConfig = Field(RightAngleConfig(), description="Turns by right angles.")
     blur: BlurConfig = Field(BlurConfig(), description="Gaussian smoothing.")

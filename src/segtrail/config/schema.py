@@ -234,11 +234,17 @@ class FastConfig(Section):
     """segtrail's space-to-depth U-Net: every convolution at half resolution or below, with a wide view."""
 
     name: Literal["fast"] = Field(description="segtrail's network for CPUs and quick work.")
-    channels: tuple[PositiveInt, ...] = Field((32, 48, 96, 128), description="Channels of each level.")
-    blocks: Annotated[int, Field(ge=0)] = Field(
-        1, description="Residual blocks in each level of the encoder."
+    channels: tuple[PositiveInt, ...] = Field((24, 48, 96, 128), description="Channels of each level.")
+    blocks: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0, 1, 2, 2), description="Residual blocks in each level of the encoder."
     )
     dropout: Fraction = Field(0.0, description="Dropout probability at the lowest level.")
+
+    @model_validator(mode="after")
+    def _levels_agree(self) -> "FastConfig":
+        if len(self.channels) < 2 or len(self.blocks) != len(self.channels):
+            raise ValueError("channels needs at least two levels, and blocks as many entries as channels")
+        return self
 
 
 class OwnNetworkConfig(Section):

@@ -70,7 +70,7 @@ class FastUNet(nn.Module):
         in_channels: Image channels.
         out_channels: Classes, background included.
         channels: Channels of each level, the first at half resolution.
-        blocks: Residual blocks in each level of the encoder.
+        blocks: Residual blocks in each level of the encoder; below half resolution they cost little.
         dropout: Dropout probability at the lowest level.
     """
 
@@ -78,8 +78,8 @@ class FastUNet(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        channels: Sequence[int] = (32, 48, 96, 128),
-        blocks: int = 1,
+        channels: Sequence[int] = (24, 48, 96, 128),
+        blocks: Sequence[int] = (0, 1, 2, 2),
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -88,9 +88,9 @@ class FastUNet(nn.Module):
         self.encoder = nn.ModuleList(
             nn.Sequential(
                 ConvolutionBlock(source, width, stride=1 if level == 0 else 2),
-                *(ResidualBlock(width) for _ in range(blocks)),
+                *(ResidualBlock(width) for _ in range(count)),
             )
-            for level, (source, width) in enumerate(zip(sources, channels, strict=True))
+            for level, (source, width, count) in enumerate(zip(sources, channels, blocks, strict=True))
         )
         self.dropout = nn.Dropout3d(dropout)
         self.decoder = nn.ModuleList(

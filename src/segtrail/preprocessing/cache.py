@@ -30,6 +30,8 @@ from segtrail.preprocessing.prepare import prepare_image, prepare_label, working
 
 CACHE_FORMAT = 1
 _GIGABYTE = 1e9
+_BUILDING, _DELETING = ".building", ".deleting"
+_LEFTOVER_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class VolumeCache:
                 "or choose a coarser preprocess.spacing."
             )
         self._root.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(self._root)
         keep = set(scans) | leased_keys(self._root)
         others = sorted(
             (
@@ -151,7 +154,7 @@ class VolumeCache:
         if (entry / "entry.json").is_file():
             os.utime(entry)
             return prepared, True
-        building = self._root / f"{entry.name}.{uuid.uuid4().hex[:8]}.building"
+        building = self._root / f"{entry.name}.{uuid.uuid4().hex[:8]}{_BUILDING}"
         try:
             building.mkdir(parents=True)
             _build(building, root, files, scan, config)
@@ -228,9 +231,17 @@ def _folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
+def _remove_leftovers(root: Path) -> None:
+    """Remove what killed runs left half built or half deleted, a day or more ago."""
+    for suffix in (_BUILDING, _DELETING):
+        for folder in root.glob(f"*{suffix}"):
+            if time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _delete_entry(entry: Path) -> None:
     """Delete an entry so that no other run sees half of it; one in use on Windows stays."""
-    leaving = entry.with_name(f"{entry.name}.{int(time.time())}.deleting")
+    leaving = entry.with_name(f"{entry.name}.{uuid.uuid4().hex[:8]}{_DELETING}")
     try:
         entry.rename(leaving)
     except OSError:

@@ -5,7 +5,7 @@ interpolation is torch's ``grid_sample``, where each voxel is computed by itself
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from segtrail.config.augment_schema import AffineConfig, AugmentConfig
+from segtrail.images.resample import resample_linear
 
 Image = NDArray[np.float32]
 Labels = NDArray[np.uint8]
@@ -21,21 +22,35 @@ OwnTransform = Callable[[Image, Labels, np.random.Generator], tuple[Image, Label
 
 @dataclass(frozen=True)
 class SpatialChange:
-    """Where the voxels of a patch come from: ``source = centre + matrix @ (voxel - middle of the patch)``.
+    """Where the voxels of a patch come from: ``centre + matrix @ (voxel - middle of the patch) + displacement``.
 
     Attributes:
         matrix: 3x3, in voxels.
         shift: Added to the centre, in voxels.
+        control_displacements: Displacements of a coarse grid of points over the patch, in voxels, shape
+            (3, n, n, n), interpolated linearly between them; None for none.
     """
 
     matrix: NDArray[np.float64]
     shift: NDArray[np.float64]
+    control_displacements: NDArray[np.float32] | None = None
 
 
-def draw_spatial_change(config: AffineConfig, generator: np.random.Generator) -> SpatialChange | None:
-    """Draw a rotation, scaling and shift, or None where this patch gets none."""
-    if generator.random() >= config.probability:
+def draw_spatial_change(config: AugmentConfig, generator: np.random.Generator) -> SpatialChange | None:
+    """Draw an affine change and a smooth deformation, or None where this patch gets neither."""
+    affine = generator.random() < config.affine.probability
+    elastic = generator.random() < config.elastic.probability
+    if not affine and not elastic:
         return None
+    change = _draw_affine(config.affine, generator) if affine else SpatialChange(np.eye(3), np.zeros(3))
+    if not elastic:
+        return change
+    points = config.elastic.control_points
+    field = generator.standard_normal((3, points, points, points), dtype=np.float32)
+    return replace(change, control_displacements=field * np.float32(config.elastic.displacement_voxels))
+
+
+def _draw_affine(config: AffineConfig, generator: np.random.Generator) -> SpatialChange:
     angles = np.deg2rad(generator.uniform(-config.rotation_degrees, config.rotation_degrees, size=3))
     scale = generator.uniform(*config.scale_range)
     stretch = 1.0 + generator.uniform(-config.anisotropic_scale, config.anisotropic_scale, size=3)
@@ -67,7 +82,7 @@ def sample_patch(
     Returns:
         Image (C, *size) and labels (*size).
     """
-    coordinates = _source_coordinates(centre + change.shift, size, change.matrix)
+    coordinates = _source_coordinates(centre, size, change)
     box = _bounding_box(coordinates, labels.shape)
     crop_image = np.ascontiguousarray(image[(slice(None), *box)])
     crop_labels = np.ascontiguousarray(labels[box])
@@ -149,15 +164,21 @@ def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _source_coordinates(
-    centre: NDArray[np.float64], size: tuple[int, int, int], matrix: NDArray[np.float64]
+    centre: NDArray[np.float64], size: tuple[int, int, int], change: SpatialChange
 ) -> list[NDArray[np.float32]]:
     """Compute, for each axis of the volume, where every voxel of the patch comes from."""
     offsets = [np.arange(n, dtype=np.float32) - np.float32((n - 1) / 2) for n in size]
     dx, dy, dz = offsets[0][:, None, None], offsets[1][None, :, None], offsets[2][None, None, :]
-    rows = matrix.astype(np.float32)
+    rows, middle = change.matrix.astype(np.float32), (centre + change.shift).astype(np.float32)
+    coordinates = [
+        middle[axis] + rows[axis, 0] * dx + rows[axis, 1] * dy + rows[axis, 2] * dz for axis in range(3)
+    ]
+    if change.control_displacements is None:
+        return coordinates
+    step = [(change.control_displacements.shape[1] - 1) / max(n - 1, 1) for n in size]
     return [
-        np.float32(centre[axis]) + rows[axis, 0] * dx + rows[axis, 1] * dy + rows[axis, 2] * dz
-        for axis in range(3)
+        along + resample_linear(displacement, step, size)
+        for along, displacement in zip(coordinates, change.control_displacements, strict=True)
     ]
 
 

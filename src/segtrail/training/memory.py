@@ -10,6 +10,9 @@ from segtrail.config.schema import Config
 from segtrail.errors import TrainingFailed
 
 _MEGABYTE = 1024.0 * 1024.0
+# What torch says when an allocation fails, when its workers share too little memory, or when the system
+# killed one of them.
+_SIGNS = ("out of memory", "can't allocate memory", "shared memory", "killed by signal: killed")
 
 
 def peak_memory_mb(device: torch.device) -> float:
@@ -29,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
 
 
 def out_of_memory(config: Config, divisor: Sequence[int] | None) -> TrainingFailed:

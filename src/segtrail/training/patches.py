@@ -92,9 +92,7 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         size = self._config.patch.patch_size
         start = _draw_start(case, labels.shape, size, self._config.patch.pos_neg_ratio, generator)
         change = (
-            draw_spatial_change(self._config.augment.affine, generator)
-            if self._config.augment.enabled
-            else None
+            draw_spatial_change(self._config.augment, generator) if self._config.augment.enabled else None
         )
         if change is None:
             background = np.zeros(1, dtype=np.uint8)
