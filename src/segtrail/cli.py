@@ -189,12 +189,11 @@ def _print_evaluation(answer: dict[str, Any]) -> None:
             if isinstance(row[name], float) and not name.endswith("_percent")
         )
         typer.echo(f"{row['case']} ({row['split']}), {row['class']}: {values}, {row['status']}")
-    for name, summary in answer["summary"].items():
-        dice = summary["metrics"]["dice"]
-        if dice["mean"] is not None:
-            typer.echo(
-                f"{name}: mean Dice {dice['mean']:.4f}, n {summary['n']}, failed {summary['n_failed']}"
-            )
+    for split, classes in answer["summary_by_split"].items():
+        for name, summary in classes.items():
+            mean = summary["metrics"]["dice"]["mean"]
+            value = "undefined" if mean is None else f"{mean:.4f}"
+            typer.echo(f"{split}, {name}: mean Dice {value}, n {summary['n']}, failed {summary['n_failed']}")
 
 
 @contextmanager

@@ -48,11 +48,11 @@ class Compute:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=_DTYPES[self.precision])
 
-    def free_memory_bytes(self) -> int:
-        """Return the memory that is free on the device now."""
+    def memory_bytes(self) -> int:
+        """Return the memory of the device; the whole of it, so that a choice by it is the same every time."""
         if self.device.type == "cuda":
-            return int(torch.cuda.mem_get_info(self.device)[0])
-        return int(psutil.virtual_memory().available)
+            return int(torch.cuda.mem_get_info(self.device)[1])
+        return int(psutil.virtual_memory().total)
 
 
 def set_up_compute(config: TrainConfig) -> Compute:

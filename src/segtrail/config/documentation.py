@@ -23,7 +23,8 @@ Every key of `configs/*.yaml`, its type, its default and what it does. This page
 (`python -m segtrail.config.documentation docs`); don't edit it by hand.
 
 A key is changed in the file, or for one run on the command line: `segtrail train configs/quick.yaml
-train.max_epochs=10 patch.patch_size=[96,96,64]`. Values are read as YAML. A key that is not listed here is
+train.max_epochs=10 "patch.patch_size=[96,96,64]"`. Values are read as YAML; quotes keep zsh and PowerShell from
+changing brackets. A key that is not listed here is
 refused, with the nearest known one. Editors that know YAML schemas complete and check the files through
 [config.schema.json](config.schema.json).
 """

@@ -281,7 +281,7 @@ class InferConfig(Section):
     mode: Literal["auto", "sliding_window", "whole_volume"] = Field(
         "auto",
         description="whole_volume shows the network the volume at once; auto does so where the network's "
-        "normalisation layers and the free memory allow it.",
+        "normalisation layers and the device's memory allow it.",
     )
     roi_size: Size3D | None = Field(None, description="Voxels of one window; null takes patch.patch_size.")
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="Overlap of neighbouring windows.")

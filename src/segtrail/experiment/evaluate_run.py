@@ -55,7 +55,7 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
 
     Returns:
         ``schema_version``, ``run_id``, ``checkpoint``, ``epoch``, ``dataset``, ``cases`` (one entry per case and
-        class), ``summary`` (by class) and ``definitions``.
+        class), ``summary`` (of all, by class), ``summary_by_split``, ``bootstrap`` and ``definitions``.
 
     Raises:
         InputError: Run or data set can't be worked with.
@@ -107,6 +107,12 @@ def _answer(
         "dataset": {"name": description.name, "dataset_json_sha256": description.sha256},
         "cases": case_rows(results),
         "summary": summarise_results(results, config.report, config.train.seed),
+        "summary_by_split": {
+            split: summarise_results(
+                [r for r in results if r.split == split], config.report, config.train.seed
+            )
+            for split in sorted({result.split for result in results})
+        },
         "bootstrap": describe_bootstrap(config.report, config.train.seed),
         "definitions": describe_metrics(config.infer.nsd_tolerances_mm),
     }
@@ -147,12 +153,15 @@ def _checked(
 def _sides(run: RunFolder, scans: Sequence[CaseScan]) -> dict[str, str]:
     """Tell which cases the run has seen, by the hash of their voxels; the others are external."""
     record = read_json(run.path / "dataset_summary.json")
-    known = {case["image"]["sha256_voxels"]: str(case["side"]) for case in record["cases"]}
+    known = {
+        case["image"]["sha256_voxels"]: str(case["side"])
+        for case in record["cases"]
+        if case["side"] != "unused"
+    }
     sides = {}
     for scan in scans:
         assert scan.image is not None
-        side = known.get(scan.image.sha256_voxels, "external")
-        sides[scan.case] = "external" if side == "unused" else side
+        sides[scan.case] = known.get(scan.image.sha256_voxels, "external")
     return sides
 
 

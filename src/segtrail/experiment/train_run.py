@@ -1,5 +1,6 @@
 """One training run from configuration to report, readable like the runbook."""
 
+import errno
 import sys
 import time
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.report.make import import_typst, make_report
 from segtrail.training.loop import Training, TrainingOutcome
+from segtrail.training.stop_request import stopped_by_sigterm
 from segtrail.version import __version__
 
 
@@ -175,6 +177,7 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
             )
             results += case.results
             tracker.advance(case.case)
+    folder.write_state(inference=sorted(trained.predictor.modes_used))
     write_case_table(folder.path / "metrics_cases.csv", results)
     draw_examples(folder.path, data.description, [result for result in results if result.split == "val"])
     return results
@@ -271,17 +274,16 @@ def _say_start(folder: RunFolder, opened: _Opened, narrator: Narrator) -> None:
 def _marked(folder: RunFolder, redactor: Redactor, narrator: Narrator) -> Iterator[None]:
     """Whatever ends the run early is written into its folder."""
     try:
-        yield
+        with stopped_by_sigterm():
+            yield
     except (Interrupted, KeyboardInterrupt) as error:
         folder.end("interrupted", str(error) or "Ctrl-C came")
         narrator.say(f"Interrupted; what is there lies in {folder.path}")
         raise Interrupted(str(error) or "Ctrl-C came.") from None
     except OSError as error:
-        because = (
-            f"{folder.run_id} can't be written: {error.strerror or error}. Free some space and start again."
-        )
+        because = _describe_os_error(error)
         with suppress(OSError):
-            folder.end("failed", because)
+            folder.end("failed", redactor.redact(because))
         raise InputError(because) from error
     except Exception as error:
         because = str(error) if isinstance(error, SegtrailError) else f"{type(error).__name__}: {error}"
@@ -291,17 +293,30 @@ def _marked(folder: RunFolder, redactor: Redactor, narrator: Narrator) -> Iterat
 
 @contextmanager
 def _stage(folder: RunFolder, name: str) -> Iterator[None]:
+    """Write how long a stage took into the record, also of one that did not end well."""
     seconds: dict[str, float] = {}
-    with _timed(seconds, name):
-        yield
-    folder.write_state(seconds=seconds)
+    try:
+        with _timed(seconds, name):
+            yield
+    finally:
+        with suppress(OSError):
+            folder.write_state(seconds=seconds)
 
 
 @contextmanager
 def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     started = time.perf_counter()
-    yield
-    seconds[name] = round(time.perf_counter() - started, 3)
+    try:
+        yield
+    finally:
+        seconds[name] = round(time.perf_counter() - started, 3)
+
+
+def _describe_os_error(error: OSError) -> str:
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full ({what}). Free some space, or choose another paths.output_root, and start again."
+    return f"A file that the run needs can't be read or written ({what})."
 
 
 def _redactor(config: Config) -> Redactor:

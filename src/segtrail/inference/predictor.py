@@ -1,6 +1,7 @@
 """Segmenting full volumes with a trained network."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,13 +10,17 @@ from torch import Tensor, nn
 
 from segtrail.compute import Compute
 from segtrail.config.schema import Config
+from segtrail.errors import TrainingFailed
 from segtrail.images.nifti import Volume
 from segtrail.networks.build import BuiltNetwork
 from segtrail.preprocessing.grid import WorkingGrid
 from segtrail.preprocessing.prepare import prepare_image, working_grid
+from segtrail.training.memory import is_out_of_memory
 
-# Share of the free memory that a whole-volume pass may be expected to take.
-_MEMORY_SHARE = 0.5
+Mode = Literal["sliding_window", "whole_volume"]
+
+# Share of the device's memory that a whole-volume pass may be expected to take.
+_MEMORY_SHARE = 0.25
 
 
 class Predictor:
@@ -26,11 +31,15 @@ class Predictor:
         config: The run's configuration, spacing resolved.
         compute: Device and precision.
         n_classes: Classes, background included.
+
+    Attributes:
+        modes_used: How the volumes so far went through the network.
     """
 
     def __init__(self, built: BuiltNetwork, config: Config, compute: Compute, n_classes: int) -> None:
         self._built, self._config, self._compute, self._n_classes = built, config, compute, n_classes
         self._bytes_per_voxel: float | None = None
+        self.modes_used: set[Mode] = set()
 
     def segment(self, volume: Volume) -> NDArray[np.uint8]:
         """Segment an image as its file holds it.
@@ -70,13 +79,19 @@ class Predictor:
         network.eval()
         try:
             with torch.inference_mode():
-                tensor = torch.from_numpy(np.array(image))[None]
-                result = (
-                    self._whole_volume(tensor) if self._fits_whole(tensor) else self._sliding_window(tensor)
-                )
+                result = self._infer(torch.from_numpy(np.array(image))[None])
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise _out_of_memory() from None
+            raise
         finally:
             network.train(was_training)
         return np.asarray(result[0].float().cpu().numpy())
+
+    def _infer(self, image: Tensor) -> Tensor:
+        mode = self._choose_mode(image)
+        self.modes_used.add(mode)
+        return self._whole_volume(image) if mode == "whole_volume" else self._sliding_window(image)
 
     def _whole_volume(self, image: Tensor) -> Tensor:
         divisor = self._built.size_divisor or (1, 1, 1)
@@ -109,17 +124,16 @@ class Predictor:
         logits = output[:, 0] if output.ndim == 6 else output
         return torch.softmax(logits.float(), dim=1)
 
-    def _fits_whole(self, image: Tensor) -> bool:
-        """Decide between one pass over the volume and a sliding window."""
+    def _choose_mode(self, image: Tensor) -> Mode:
         mode = self._config.infer.mode
         if mode != "auto":
-            return mode == "whole_volume"
+            return mode
         if self._built.normalises_each_input or self._built.size_divisor is None:
-            return False
+            return "sliding_window"
         if self._bytes_per_voxel is None:
             self._bytes_per_voxel = self._measure_bytes_per_voxel(int(image.shape[1]))
         expected = self._bytes_per_voxel * float(np.prod(image.shape[2:]))
-        return expected < _MEMORY_SHARE * self._compute.free_memory_bytes()
+        return "whole_volume" if expected < _MEMORY_SHARE * self._compute.memory_bytes() else "sliding_window"
 
     def _measure_bytes_per_voxel(self, n_channels: int) -> float:
         """Sum the outputs of all layers on a small input: an upper bound, since torch frees many of them."""
@@ -139,6 +153,13 @@ class Predictor:
             for hook in hooks:
                 hook.remove()
         return total / float(np.prod(size))
+
+
+def _out_of_memory() -> TrainingFailed:
+    return TrainingFailed(
+        "The memory ran out while segmenting a full volume. Try infer.mode=sliding_window with "
+        "infer.batch_size=1, or a smaller window (infer.roi_size)."
+    )
 
 
 def _pad_to(image: Tensor, size: Sequence[int]) -> Tensor:

@@ -27,6 +27,7 @@ from segtrail.images.nifti import read_volume
 from segtrail.preprocessing.grid import WorkingGrid
 from segtrail.preprocessing.leases import leased_keys
 from segtrail.preprocessing.prepare import prepare_image, prepare_label, working_grid
+from segtrail.record.disk import require_writable
 
 CACHE_FORMAT = 1
 _GIGABYTE = 1e9
@@ -99,7 +100,7 @@ class VolumeCache:
             config: Preprocessing, for the size to expect.
 
         Raises:
-            InputError: They can't fit, even alone.
+            InputError: They can't fit, even alone, or the folder can't be written.
         """
         needed = sum(_expected_bytes(scan, config) for scan in scans.values())
         if needed > self._limit_bytes:
@@ -108,7 +109,8 @@ class VolumeCache:
                 f"{self._limit_bytes / _GIGABYTE:g}. Raise it to at least {needed / _GIGABYTE * 1.05:.2f}, "
                 "or choose a coarser preprocess.spacing."
             )
-        self._root.mkdir(parents=True, exist_ok=True)
+        missing = sum(_expected_bytes(scan, config) for key, scan in scans.items() if not self._has(key))
+        require_writable(self._root, "paths.cache_root", missing)
         _remove_leftovers(self._root)
         keep = set(scans) | leased_keys(self._root)
         others = sorted(
@@ -132,6 +134,9 @@ class VolumeCache:
                 f"Raise preprocess.cache_limit_gb to {(used + needed) / _GIGABYTE:.2f} or wait for them to end."
             )
 
+    def _has(self, key: str) -> bool:
+        return (self._root / key / "entry.json").is_file()
+
     def prepare(
         self, root: Path, files: CaseFiles, scan: CaseScan, config: PreprocessConfig
     ) -> tuple[PreparedCase, bool]:
@@ -151,7 +156,7 @@ class VolumeCache:
         """
         entry = self._root / self.key(scan, config)
         prepared = PreparedCase(files.case, entry)
-        if (entry / "entry.json").is_file():
+        if self._has(entry.name):
             os.utime(entry)
             return prepared, True
         building = self._root / f"{entry.name}.{uuid.uuid4().hex[:8]}{_BUILDING}"

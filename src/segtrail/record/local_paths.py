@@ -42,6 +42,8 @@ def fill_in_placeholders(config: Config, config_file: Path) -> Config:
     if data_root is not None:
         known["${data_root}"] = str(data_root)
     values = config.paths.model_dump()
+    if data_root is not None and not Path(values["data_root"]).expanduser().is_dir():
+        values["data_root"] = str(data_root)  # a relative path, and training starts from another folder now
     for key, value in values.items():
         for placeholder, path in known.items():
             if isinstance(value, str):

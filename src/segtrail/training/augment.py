@@ -4,7 +4,7 @@ Intensities are changed with NumPy, whose results do not depend on the number of
 interpolation is torch's ``grid_sample``, where each voxel is computed by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,13 +36,22 @@ class SpatialChange:
     control_displacements: NDArray[np.float32] | None = None
 
 
-def draw_spatial_change(config: AugmentConfig, generator: np.random.Generator) -> SpatialChange | None:
-    """Draw an affine change and a smooth deformation, or None where this patch gets neither."""
+def draw_spatial_change(
+    config: AugmentConfig, spacing_mm: Sequence[float], generator: np.random.Generator
+) -> SpatialChange | None:
+    """Draw an affine change and a smooth deformation, or None where this patch gets neither.
+
+    Rotations are rigid in millimetres, whatever the spacing.
+    """
     affine = generator.random() < config.affine.probability
     elastic = generator.random() < config.elastic.probability
     if not affine and not elastic:
         return None
-    change = _draw_affine(config.affine, generator) if affine else SpatialChange(np.eye(3), np.zeros(3))
+    change = (
+        _draw_affine(config.affine, spacing_mm, generator)
+        if affine
+        else SpatialChange(np.eye(3), np.zeros(3))
+    )
     if not elastic:
         return change
     points = config.elastic.control_points
@@ -50,12 +59,16 @@ def draw_spatial_change(config: AugmentConfig, generator: np.random.Generator) -
     return replace(change, control_displacements=field * np.float32(config.elastic.displacement_voxels))
 
 
-def _draw_affine(config: AffineConfig, generator: np.random.Generator) -> SpatialChange:
+def _draw_affine(
+    config: AffineConfig, spacing_mm: Sequence[float], generator: np.random.Generator
+) -> SpatialChange:
     angles = np.deg2rad(generator.uniform(-config.rotation_degrees, config.rotation_degrees, size=3))
     scale = generator.uniform(*config.scale_range)
     stretch = 1.0 + generator.uniform(-config.anisotropic_scale, config.anisotropic_scale, size=3)
     shift = generator.uniform(-config.shift_voxels, config.shift_voxels, size=3)
-    return SpatialChange(_rotation(angles) @ np.diag(1.0 / (scale * stretch)), shift)
+    spacing = np.asarray(spacing_mm)
+    turn = np.diag(1.0 / spacing) @ _rotation(angles) @ np.diag(spacing)
+    return SpatialChange(turn @ np.diag(1.0 / (scale * stretch)), shift)
 
 
 def sample_patch(

@@ -42,7 +42,7 @@ def out_of_memory(config: Config, divisor: Sequence[int] | None) -> TrainingFail
         remedies.append(f"train.batch_size={max(config.train.batch_size // 2, 1)}")
     smaller = smaller_patch(config.patch.patch_size, divisor or (16, 16, 16))
     if list(config.patch.patch_size) != smaller:
-        remedies.append(f"patch.patch_size={smaller}".replace(" ", ""))
+        remedies.append(f'"patch.patch_size={smaller}"'.replace(" ", ""))  # quoted for zsh and PowerShell
     if config.train.num_workers > 0:
         remedies.append("train.num_workers=0")
     return TrainingFailed(

@@ -91,8 +91,12 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         image, labels, outside = case.image(), case.label(), case.lowest_intensity()
         size = self._config.patch.patch_size
         start = _draw_start(case, labels.shape, size, self._config.patch.pos_neg_ratio, generator)
+        spacing = self._config.preprocess.spacing
+        assert spacing is not None
         change = (
-            draw_spatial_change(self._config.augment, generator) if self._config.augment.enabled else None
+            draw_spatial_change(self._config.augment, spacing, generator)
+            if self._config.augment.enabled
+            else None
         )
         if change is None:
             background = np.zeros(1, dtype=np.uint8)

@@ -1,9 +1,14 @@
-"""Ctrl-C and SIGTERM as a wish to stop after the step in hand."""
+"""Ctrl-C and SIGTERM: a wish to stop after the step in hand while training, at once elsewhere."""
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from segtrail.errors import Interrupted
+
+_Handler = Callable[[int, FrameType | None], None]
 
 
 class StopRequest:
@@ -30,14 +35,36 @@ def listen_for_stop() -> Iterator[StopRequest]:
             raise KeyboardInterrupt
         request.reason = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(on_signal, signal.SIGINT, signal.SIGTERM):
         yield request
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """End the block with ``Interrupted`` when SIGTERM comes, as Ctrl-C ends it with ``KeyboardInterrupt``."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        raise Interrupted("SIGTERM came.")
+
+    with _handled_by(on_signal, signal.SIGTERM):
+        yield
 
 
 def ignore_keyboard_interrupt(_worker: int) -> None:
     """Leave Ctrl-C to the main process; for the processes that prepare patches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _handled_by(handler: _Handler, *numbers: signal.Signals) -> Iterator[None]:
+    """Handle signals while the block lasts; Python lets only the main thread do so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in previous.items():
+            signal.signal(number, earlier)

@@ -1,0 +1,83 @@
+"""Every command that the documents show is one that the program takes."""
+
+import importlib
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segtrail.record import run_folder
+
+Command = Callable[..., Any]
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(?:bash|powershell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def documented_commands() -> list[list[str]]:
+    """Collect the commands of all code blocks; a line ending in a backslash or backtick goes on."""
+    found: list[list[str]] = []
+    for document in DOCUMENTS:
+        for block in BLOCK.findall(document.read_text(encoding="utf-8")):
+            for line in re.sub(r"[\\`]\n\s*", "", block).splitlines():
+                for part in re.split(r"&&|;|\{|\}", line.partition(" #")[0]):
+                    words = shlex.split(part)
+                    if words and words not in found:
+                        found.append(words)
+    return found
+
+
+def as_arguments(words: list[str]) -> list[str] | None:
+    """Translate a documented command into arguments of the program; None for commands of other programs."""
+    if words[0] == "segtrail":
+        return words[1:]
+    if words[:3] == ["python", "-m", "src.train"]:
+        return ["train", *words[3:]]
+    if words[:2] == ["python", "scripts/04_make_pdf_report.py"]:
+        return ["report", words[words.index("--run_dir") + 1]]
+    return None
+
+
+COMMANDS = [arguments for words in documented_commands() if (arguments := as_arguments(words)) is not None]
+
+
+def test_the_documents_show_every_command() -> None:
+    assert {"train", "report", "evaluate", "doctor"} <= {arguments[0] for arguments in COMMANDS}
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_a_documented_command_is_understood(
+    arguments: list[str], segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+
+    def stop_at(name: str) -> Callable[..., None]:
+        def stop(*_: object, **__: object) -> None:
+            reached.append(name)
+            sys.exit(0)
+
+        return stop
+
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr(segtrail_module("experiment.train_run"), "train_run", stop_at("train"))
+    monkeypatch.setattr(segtrail_module("experiment.evaluate_run"), "evaluate_run", stop_at("evaluate"))
+    monkeypatch.setattr(segtrail_module("report.make"), "make_report", stop_at("report"))
+    monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))
+    monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
+    monkeypatch.setattr(
+        segtrail_module("record.local_paths"), "fill_in_placeholders", lambda config, _: config
+    )
+    arguments = [
+        "configs/quick.yaml" if word.endswith("config_resolved.yaml") else word for word in arguments
+    ]
+    result = segtrail(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert reached or {"--help", "--version"} & set(arguments)
+
+
+def segtrail_module(name: str) -> Any:
+    return importlib.import_module(f"segtrail.{name}")
