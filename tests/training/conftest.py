@@ -48,6 +48,7 @@ def configure() -> Callable[..., Config]:
     def make(**sections) -> Config:
         values = {
             "paths": {"data_root": "."},
+            "preprocess": {"spacing": (1.0, 1.0, 1.0)},
             "patch": {"patch_size": (8, 8, 8)},
             "augment": {"enabled": False},
         }
