@@ -2,6 +2,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,6 +28,10 @@ def present(data):
     return {
         case for case in data.scans if (data.cache.root / data.key(case, NATIVE) / "entry.json").is_file()
     }
+
+
+def stored_bytes(data):
+    return sum(file.stat().st_size for file in data.cache.root.rglob("*.*") if file.is_file())
 
 
 def make_room(cache, data, *cases):
@@ -96,6 +101,25 @@ def test_a_data_set_that_can_never_fit_is_told_and_nothing_is_deleted(data):
     with pytest.raises(InputError, match=r"need .* GB, but preprocess\.cache_limit_gb allows"):
         make_room(cache, data, "case_2", "case_3", "case_4")
     assert present(data) == {"case_0", "case_1"}
+
+
+def test_on_a_full_disk_what_will_be_deleted_counts_as_room(data, monkeypatch):
+    cache = data.limit(3, NATIVE)
+    fill(data, "case_0", "case_1", "case_2")
+    disk_bytes = stored_bytes(data) * 3.5 / 3
+
+    def disk_usage(_):
+        return SimpleNamespace(free=int(disk_bytes) - stored_bytes(data))
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    make_room(cache, data, "case_3")
+    assert present(data) == {"case_1", "case_2"}
+
+
+def test_a_disk_that_is_full_of_other_things_is_told(data, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(InputError, match=r"paths\.cache_root"):
+        make_room(data.cache, data, "case_0")
 
 
 def test_the_room_asked_for_is_enough_for_what_is_then_prepared(data):

@@ -64,6 +64,20 @@ def test_a_configuration_without_placeholders_is_left_as_it_is(tmp_path):
     assert fill_in_placeholders(plain, tmp_path / "quick.yaml") == plain
 
 
+def test_a_relative_data_root_is_found_again_from_another_folder(run_dir, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    filled = fill_in_placeholders(config(data_root="data"), run_dir / "config_resolved.yaml")
+    assert filled.paths.data_root == str(tmp_path / "data")
+
+
+def test_a_data_root_that_is_there_is_preferred_to_the_one_remembered(run_dir, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    filled = fill_in_placeholders(config(data_root="data"), run_dir / "config_resolved.yaml")
+    assert filled.paths.data_root == "data"
+
+
 def test_the_output_root_follows_a_run_that_was_moved(run_dir, tmp_path):
     moved = tmp_path / "archive" / "runs" / RUN_ID
     moved.parent.mkdir(parents=True)

@@ -11,6 +11,10 @@ OUTSIDE = np.array([-5.0, -7.0], dtype=np.float32)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
+def draw(config, seed, spacing_mm=(1.0, 1.0, 1.0)):
+    return draw_spatial_change(config, spacing_mm, np.random.default_rng(seed))
+
+
 def random_case(shape=(15, 13, 11)):
     generator = np.random.default_rng(0)
     image = generator.normal(size=(2, *shape)).astype(np.float32)
@@ -127,7 +131,7 @@ def test_a_deformation_is_drawn_with_its_probability_and_size():
         affine={"probability": 0.0},
         elastic={"probability": 0.4, "displacement_voxels": 3.0, "control_points": 6},
     )
-    drawn = [draw_spatial_change(config, (1.0, 1.0, 1.0), np.random.default_rng(seed)) for seed in range(400)]
+    drawn = [draw(config, seed) for seed in range(400)]
     fields = [change.control_displacements for change in drawn if change is not None]
     assert len(fields) / 400 == pytest.approx(0.4, abs=0.08)
     assert fields[0].shape == (3, 6, 6, 6)
@@ -141,17 +145,24 @@ def only(**changes):
 
 @given(SEEDS)
 def test_a_rotation_keeps_lengths_and_is_no_mirror_image(seed):
-    change = draw_spatial_change(
-        only(rotation_degrees=60), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), np.random.default_rng(seed)
-    )
+    change = draw(only(rotation_degrees=60), seed)
     np.testing.assert_allclose(change.matrix @ change.matrix.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(change.matrix) == pytest.approx(1.0)
+
+
+@given(SEEDS, st.tuples(*[st.floats(0.5, 5.0)] * 3))
+def test_a_rotation_is_rigid_in_millimetres_at_any_spacing(seed, spacing_mm):
+    config = only(rotation_degrees=60, scale_range=(2.0, 2.0))
+    matrix = draw(config, seed, spacing_mm).matrix
+    in_mm = np.diag(spacing_mm) @ matrix @ np.diag(1.0 / np.asarray(spacing_mm))
+    np.testing.assert_allclose(in_mm @ in_mm.T, np.eye(3) / 4, atol=1e-9)
+    np.testing.assert_allclose(in_mm, draw(config, seed).matrix, atol=1e-9)
 
 
 @given(SEEDS)
 def test_scales_and_shifts_stay_in_their_ranges(seed):
     config = only(scale_range=(0.8, 1.25), anisotropic_scale=0.1, shift_voxels=4)
-    change = draw_spatial_change(config, (1.0, 1.0, 1.0), np.random.default_rng(seed))
+    change = draw(config, seed)
     scales = 1.0 / np.diag(change.matrix)
     np.testing.assert_array_equal(change.matrix, np.diag(np.diag(change.matrix)))
     assert ((scales >= 0.8 * 0.9 - 1e-9) & (scales <= 1.25 * 1.1 + 1e-9)).all()
@@ -162,9 +173,7 @@ def test_a_scale_above_one_makes_things_larger():
     labels = np.zeros((24, 24, 24), np.uint8)
     labels[8:16, 8:16, 8:16] = 1
     image = np.stack([labels, labels]).astype(np.float32)
-    change = draw_spatial_change(
-        only(scale_range=(1.5, 1.5)), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), np.random.default_rng(0)
-    )
+    change = draw(only(scale_range=(1.5, 1.5)), 0)
     _, larger = sample(image, labels, (0, 0, 0), (24, 24, 24), change)
     assert larger.sum() == 12**3
 
@@ -172,10 +181,7 @@ def test_a_scale_above_one_makes_things_larger():
 @pytest.mark.parametrize("probability", [0.0, 0.3])
 def test_the_probability_decides_how_many_patches_are_changed(probability):
     config = only(probability=probability, rotation_degrees=10)
-    drawn = [
-        draw_spatial_change(config, (1.0, 1.0, 1.0), np.random.default_rng(seed)) is not None
-        for seed in range(500)
-    ]
+    drawn = [draw(config, seed) is not None for seed in range(500)]
     assert np.mean(drawn) == pytest.approx(probability, abs=0.07)
 
 

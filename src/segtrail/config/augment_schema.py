@@ -33,6 +33,12 @@ class AffineConfig(Section):
     )
     shift_voxels: Annotated[float, Field(ge=0)] = Field(0.0, description="Largest shift along each axis.")
 
+    @model_validator(mode="after")
+    def _scale_is_positive(self) -> "AffineConfig":
+        if self.scale_range[0] <= 0:
+            raise ValueError(f"scale_range must lie above 0; found {list(self.scale_range)}")
+        return self
+
 
 class ElasticConfig(Section):
     """A smooth random deformation, in the same interpolation as the affine change."""

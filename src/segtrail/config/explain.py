@@ -48,15 +48,20 @@ def _explain_one(details: dict[str, Any]) -> str:
     if details["type"] == "missing":
         missing = "an entry is missing from the list" if names[-1].isdigit() else "this key must be given"
         return f"{key}: {missing}{_description(sections, names[-1])}."
+    if details["type"] == "string_pattern_mismatch":
+        return f"{key}: expected{_description(sections, _field_name(names))[1:]}{_found(details['input'])}."
     return f"{key}: {_expectation(details)}{_found(details['input'])}."
+
+
+def _field_name(names: list[str]) -> str:
+    """Return the last name that is no place in a list."""
+    return next(name for name in reversed(names) if not name.isdigit())
 
 
 def _expectation(details: dict[str, Any]) -> str:
     kind = details["type"]
     if kind in _OWN_WORDS:
         return str(details["msg"]).removeprefix("Value error, ")
-    if kind == "string_pattern_mismatch":
-        return "expected a name that the documentation lists, or module:Name of your own"
     wording = _WORDINGS.get(kind)
     if wording is None:
         return f"expected {str(details['msg']).removeprefix('Input should be ')}"

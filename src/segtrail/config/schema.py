@@ -229,6 +229,16 @@ class SegResNetConfig(Section):
     norm: Literal["batch", "group"] = Field("batch", description="Normalisation layer.")
     dropout: Fraction = Field(0.0, description="Dropout probability.")
 
+    @model_validator(mode="after")
+    def _levels_agree(self) -> "SegResNetConfig":
+        if len(self.blocks_down) < 2 or len(self.blocks_up) != len(self.blocks_down) - 1:
+            raise ValueError(
+                "blocks_down needs at least two levels, and blocks_up one entry fewer than blocks_down"
+            )
+        if self.norm == "group" and self.initial_filters % 8:
+            raise ValueError("norm: group needs initial_filters that are a multiple of 8")
+        return self
+
 
 class FastConfig(Section):
     """segtrail's space-to-depth U-Net: every convolution at half resolution or below, with a wide view."""

@@ -141,7 +141,7 @@ def _read(description: DatasetDescription, file: str, find: Callable[[str, str],
     try:
         volume = read_volume(path)
     except InputError as error:
-        find("files-readable", str(error).rstrip("."))
+        find("files-readable", str(error).replace(path.name, file, 1).rstrip("."))
         return None
     if is_singular(volume.affine):
         find("affine", f"{file}: its affine can't be inverted, so that its voxels have no place in space")

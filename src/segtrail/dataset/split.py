@@ -66,7 +66,7 @@ def split_cases(scans: Sequence[CaseScan], config: SplitConfig) -> Split:
         val, train = set(config.val), set(config.train if config.train is not None else rest)
     else:
         pool = list(config.train) if config.train is not None else rest
-        val = _choose_fraction([group for group in groups if set(group) & set(pool)], len(pool), config)
+        val = _choose_fraction([group for group in groups if set(group) <= set(pool)], len(pool), config)
         train = set(pool) - val
     split = Split(
         method="named" if config.val is not None else "fraction",

@@ -105,5 +105,17 @@ def _restore_lost(
     where = np.argwhere(labels == value)
     places = np.minimum(np.round(where / np.asarray(step)).astype(np.intp), np.array(result.shape) - 1)
     near = ndimage.maximum_filter(result == value, size=3, mode="constant", cval=False)
-    lost = places[~near[tuple(places.T)]]
-    result[tuple(lost.T)] = value
+    for place in np.unique(places[~near[tuple(places.T)]], axis=0):
+        result[_free_place(result, place)] = value
+
+
+def _free_place(result: NDArray[np.uint8], place: NDArray[np.intp]) -> tuple[int, ...]:
+    """Return the place, or a background voxel beside it where another class has it already."""
+    if result[tuple(place)] == 0:
+        return tuple(place)
+    start = np.maximum(place - 1, 0)
+    around = result[tuple(slice(s, p + 2) for s, p in zip(start, place, strict=True))]
+    free = np.argwhere(around == 0) + start
+    if len(free) == 0:
+        return tuple(place)
+    return tuple(free[np.abs(free - place).sum(axis=1).argmin()])

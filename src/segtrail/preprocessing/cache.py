@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,24 +110,21 @@ class VolumeCache:
                 f"{self._limit_bytes / _GIGABYTE:g}. Raise it to at least {needed / _GIGABYTE * 1.05:.2f}, "
                 "or choose a coarser preprocess.spacing."
             )
+        require_writable(self._root, "paths.cache_root", 0)
+        _remove_leftovers(self._root)
+        self._delete_least_recent(set(scans), needed)
         missing = sum(_expected_bytes(scan, config) for key, scan in scans.items() if not self._has(key))
         require_writable(self._root, "paths.cache_root", missing)
-        _remove_leftovers(self._root)
-        keep = set(scans) | leased_keys(self._root)
-        others = sorted(
-            (
-                entry
-                for entry in self._root.iterdir()
-                if (entry / "entry.json").is_file() and entry.name not in scans
-            ),
-            key=lambda entry: entry.stat().st_mtime,
-        )
-        used = sum(_folder_bytes(entry) for entry in others)
-        for entry in others:
+
+    def _delete_least_recent(self, own: set[str], needed: float) -> None:
+        held = leased_keys(self._root)
+        others = [entry for entry in _list_entries(self._root) if entry[2].name not in own]
+        used = sum(size for _, size, _ in others)
+        for _, size, entry in others:
             if used + needed <= self._limit_bytes:
                 return
-            if entry.name not in keep:
-                used -= _folder_bytes(entry)
+            if entry.name not in held:
+                used -= size
                 _delete_entry(entry)
         if used + needed > self._limit_bytes:
             raise InputError(
@@ -167,7 +165,7 @@ class VolumeCache:
         except OSError as error:
             shutil.rmtree(building, ignore_errors=True)
             raise InputError(
-                f"{files.case} can't be written to the cache of preprocessed volumes: {error.strerror}. "
+                f"{files.case} can't be written to the cache of preprocessed volumes: {error.strerror or error}. "
                 "Free some space, or set paths.cache_root to another disk."
             ) from None
         except BaseException:
@@ -232,16 +230,24 @@ def _expected_bytes(scan: CaseScan, config: PreprocessConfig) -> int:
     return voxels * (4 * len(scan.intensity_percentiles) + 1) + int(8 * foreground)
 
 
-def _folder_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+def _list_entries(root: Path) -> list[tuple[float, int, Path]]:
+    """List entries with time of use and size, the least recent first; another run may delete some meanwhile."""
+    entries = []
+    for entry in root.iterdir():
+        with suppress(FileNotFoundError):
+            if (entry / "entry.json").is_file():
+                size = sum(file.stat().st_size for file in entry.iterdir())
+                entries.append((entry.stat().st_mtime, size, entry))
+    return sorted(entries)
 
 
 def _remove_leftovers(root: Path) -> None:
     """Remove what killed runs left half built or half deleted, a day or more ago."""
     for suffix in (_BUILDING, _DELETING):
         for folder in root.glob(f"*{suffix}"):
-            if time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                if time.time() - folder.stat().st_mtime > _LEFTOVER_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _delete_entry(entry: Path) -> None:

@@ -28,7 +28,7 @@ class HistoryRow:
 
 def append_history(path: Path, row: HistoryRow) -> None:
     """Append an epoch; the file gets its heading with the first."""
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:
         append_line(path, ",".join(field.name for field in fields(HistoryRow)))
     stream = io.StringIO()
     csv.writer(stream, lineterminator="").writerow(astuple(row))

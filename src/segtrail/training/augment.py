@@ -107,8 +107,11 @@ def sample_patch(
         crop_image - level,
         *((crop_labels == value)[np.newaxis].astype(np.float32) for value in foreground),
     ]
+    stack = np.concatenate(planes)
+    if 1 in crop_labels.shape:  # along one voxel grid_sample can't tell inside from outside
+        stack = np.pad(stack, [(0, 0), *((0, int(n == 1)) for n in crop_labels.shape)])
     sampled = torch.nn.functional.grid_sample(
-        torch.from_numpy(np.concatenate(planes))[None],
+        torch.from_numpy(stack)[None],
         grid,
         mode="bilinear",
         padding_mode="zeros",
