@@ -55,32 +55,36 @@ def _program(
 
 @app.command()
 def train(
-    arguments: Annotated[
+    config_file: Annotated[
+        str | None, typer.Argument(metavar="CONFIG", help="The configuration file.", show_default=False)
+    ] = None,
+    overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CONFIG [KEY.SUB=VALUE]...", help="A configuration file, then overrides."),
+        typer.Argument(metavar="KEY.SUB=VALUE", help="Keys to change for this run.", show_default=False),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="The configuration file, as the runbook gives it.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the data lie, in place of paths.data_root.")
     ] = None,
     note: Annotated[str, typer.Option(help="A remark for the record.")] = "",
     as_json: Json = False,
 ) -> None:
     """Train a network and leave a complete run folder."""
     with _sentences_for_errors(as_json):
-        overrides = list(arguments or [])
-        if config is None:
-            if not overrides or "=" in overrides[0]:
-                raise InputError("Which configuration? For example: segtrail train configs/quick.yaml")
-            config = Path(overrides.pop(0))
+        config, changes = _config_and_changes(config, config_file, overrides or [])
 
         from segtrail.config.load import load_config
         from segtrail.record.local_paths import fill_in_placeholders
 
-        settings = fill_in_placeholders(load_config(config, overrides), config)
+        moved = [] if data is None else [f"paths.data_root={json.dumps(str(data), ensure_ascii=False)}"]
+        settings = fill_in_placeholders(load_config(config, [*changes, *moved]), config)
 
         from segtrail.experiment.train_run import train_run
 
-        command = ["segtrail", "train", str(config), *overrides, *(["--note", note] if note else [])]
+        options = [*(["--data", str(data)] if data else []), *(["--note", note] if note else [])]
+        command = ["segtrail", "train", str(config), *changes, *options]
         run = train_run(settings, _narrator(as_json), note, command)
         if as_json:
             _print_json(
@@ -119,8 +123,16 @@ def report(
 def evaluate(
     run: Run,
     dataset: Annotated[
-        Path, typer.Argument(metavar="DATASET", help="Folder with a dataset.json, or that file.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="DATASET",
+            help="Folder with a dataset.json, or that file; default: the data set of the run itself.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the run's own data set lies now.")
+    ] = None,
     checkpoint: Annotated[str, typer.Option(help="best or last.")] = "best",
     cases: Annotated[str, typer.Option(help="Names of the cases, separated by commas; default: all.")] = "",
     save: Annotated[
@@ -140,9 +152,14 @@ def evaluate(
         folder = find_run(run, output_root)
 
         from segtrail.experiment.evaluate_run import EvaluationRequest, evaluate_run
+        from segtrail.record.local_paths import find_data_root
 
+        if dataset is not None and data is not None:
+            raise InputError(
+                f"Both DATASET ({dataset}) and --data ({data}) are given; only one is measured on."
+            )
         request = EvaluationRequest(
-            dataset=dataset.expanduser(),
+            dataset=(dataset or data or find_data_root(folder.path)).expanduser(),
             checkpoint="best" if checkpoint == "best" else "last",
             cases=[case for case in cases.split(",") if case],
             device=device,
@@ -169,6 +186,17 @@ def doctor(output_root: OutputRoot = Path("outputs"), as_json: Json = False) -> 
             typer.echo(f"{diagnosis.status:8} {diagnosis.subject}: {diagnosis.finding}.{remedy}")
     if any(diagnosis.status == "problem" for diagnosis in diagnoses):
         raise typer.Exit(1)
+
+
+def _config_and_changes(
+    option: Path | None, argument: str | None, overrides: list[str]
+) -> tuple[Path, list[str]]:
+    """Tell the configuration file from the overrides; the runbook gives it as an option."""
+    if option is not None:
+        return option, [*([argument] if argument else []), *overrides]
+    if argument is None or "=" in argument:
+        raise InputError("Which configuration? For example: segtrail train configs/quick.yaml")
+    return Path(argument), overrides
 
 
 def _narrator(as_json: bool) -> Any:

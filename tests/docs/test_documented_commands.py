@@ -71,6 +71,7 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(
         segtrail_module("record.local_paths"), "fill_in_placeholders", lambda config, _: config
     )
+    monkeypatch.setattr(segtrail_module("record.local_paths"), "find_data_root", lambda _: REPOSITORY)
     arguments = [
         "configs/quick.yaml" if word.endswith("config_resolved.yaml") else word for word in arguments
     ]

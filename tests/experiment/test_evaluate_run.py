@@ -83,3 +83,24 @@ def test_an_unknown_case_is_named(quick_run_dir: Path, segtrail: Command) -> Non
     result = segtrail("evaluate", quick_run_dir, data_of(quick_run_dir), "--cases", "case_9")
     assert result.exit_code == 2
     assert "case_9" in result.stderr
+
+
+def test_without_a_data_set_the_run_is_measured_on_its_own(quick_run_dir: Path, segtrail: Command) -> None:
+    answer = json.loads(segtrail("evaluate", quick_run_dir, "--json").stdout)
+    assert answer["dataset"]["name"] == "Balls"
+
+
+def test_a_run_that_was_moved_asks_where_its_data_lie_and_takes_the_answer(
+    tmp_path: Path, quick_run_dir: Path, segtrail: Command
+) -> None:
+    run = tmp_path / "archive" / quick_run_dir.name
+    shutil.copytree(quick_run_dir, run)
+    asked = segtrail("evaluate", run)
+    assert asked.exit_code == 2
+    assert "--data DIR" in asked.stderr
+    assert segtrail("evaluate", run, "--data", data_of(quick_run_dir), "--cases", "case_2").exit_code == 0
+
+
+def test_two_answers_to_where_the_data_lie_are_refused(quick_run_dir: Path, segtrail: Command) -> None:
+    data = data_of(quick_run_dir)
+    assert segtrail("evaluate", quick_run_dir, data, "--data", data).exit_code == 2

@@ -150,6 +150,24 @@ def test_training_from_the_resolved_configuration_is_the_same_run(
     assert (first / "config_resolved.yaml").read_bytes() == (second / "config_resolved.yaml").read_bytes()
 
 
+def test_a_run_is_trained_again_on_data_that_lie_elsewhere_now(
+    tmp_path: Path, tiny_config: Path, segtrail: Command
+) -> None:
+    segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
+    moved = tmp_path / "archive" / "run"
+    shutil.move(only_run(tmp_path), moved)
+    data = shutil.move(tmp_path / "data", tmp_path / "data, moved")
+    arguments = ["train", moved / "config_resolved.yaml", f"paths.output_root={tmp_path / 'again'}"]
+    asked = segtrail(*arguments)
+    assert asked.exit_code == 2
+    assert "--data DIR" in asked.stderr
+    assert segtrail(*arguments, "--data", data).exit_code == 0
+    (again,) = (tmp_path / "again" / "runs").iterdir()
+    assert (
+        "--data ${data_root}" in json.loads((again / "run.json").read_text(encoding="utf-8"))["start_command"]
+    )
+
+
 def test_predictions_lie_on_the_grid_of_an_oblique_flipped_image(
     tmp_path: Path, make_dataset: Callable[..., Any], tiny_config: Path, segtrail: Command
 ) -> None:

@@ -62,7 +62,7 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
         CheckFailed: The data set did not pass its checks.
     """
     trained = open_trained_network(run.path, request.checkpoint, request.device)
-    description = _open_dataset(request.dataset)
+    description = _open_dataset(request.dataset, trained.config.data.description_file)
     _require_same_classes(trained, description)
     chosen = _choose_cases(description, request.cases)
     scans = _checked(description, trained, narrator)
@@ -118,8 +118,14 @@ def _answer(
     }
 
 
-def _open_dataset(path: Path) -> DatasetDescription:
-    return read_description(path.parent, path.name) if path.is_file() else read_description(path)
+def _open_dataset(path: Path, name_in_training: str) -> DatasetDescription:
+    if path.is_file():
+        return read_description(path.parent, path.name)
+    return (
+        read_description(path, name_in_training)
+        if (path / name_in_training).is_file()
+        else read_description(path)
+    )
 
 
 def _require_same_classes(trained: TrainedNetwork, description: DatasetDescription) -> None:

@@ -24,6 +24,20 @@ def recall_data_root(run_dir: Path) -> Path | None:
         return None
 
 
+def find_data_root(run_dir: Path) -> Path:
+    """Return where the data of a run lie on this machine.
+
+    Raises:
+        InputError: This machine does not know it.
+    """
+    data_root = recall_data_root(run_dir)
+    if data_root is None:
+        raise InputError(
+            f"This machine does not know where the data of {run_dir.resolve().name} lie. Say it with --data DIR."
+        )
+    return data_root
+
+
 def fill_in_placeholders(config: Config, config_file: Path) -> Config:
     """Replace the placeholders of a ``config_resolved.yaml`` by this machine's paths.
 
@@ -51,6 +65,6 @@ def fill_in_placeholders(config: Config, config_file: Path) -> Config:
         if isinstance(value, str) and "${" in value:
             raise InputError(
                 f"paths.{key} is {value}: the configuration comes from a run, and this machine does not know "
-                f"where that was. Add paths.{key}=DIR."
+                f"where that was. Add paths.{key}=DIR{' or --data DIR' if key == 'data_root' else ''}."
             )
     return config.model_copy(update={"paths": PathsConfig(**values)})
