@@ -3,23 +3,27 @@
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from segtrail.errors import InputError, Interrupted, SegtrailError
+from segtrail.stop_request import stopped_by_sigterm
 from segtrail.version import __version__
 
 app = typer.Typer(
     name="segtrail",
     help="Train 3D segmentation networks on medical images, and keep every run as a record.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
 )
+
+# A wrong command line; typer names only this subclass in every version.
+_USAGE_ERROR: Any = typer.BadParameter.__base__
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on standard output.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a run ID, or `latest`.")]
@@ -38,7 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console may not be UTF-8
             stream.reconfigure(encoding="utf-8", errors="replace")
-    app(args=arguments, prog_name="segtrail")
+    try:
+        code = app(args=arguments, prog_name="segtrail", standalone_mode=False)
+    except _USAGE_ERROR as error:
+        words = sys.argv[1:] if arguments is None else arguments
+        code = _end(f"{error.format_message()} `segtrail --help` shows what there is.", 2, "--json" in words)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 @app.callback(invoke_without_command=True)
@@ -72,7 +81,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a network and leave a complete run folder."""
-    with _sentences_for_errors(as_json):
+    with _sentences_for_errors(as_json) as answers:
         config, changes = _config_and_changes(config, config_file, overrides or [])
 
         from segtrail.config.load import load_config
@@ -87,15 +96,14 @@ def train(
         command = ["segtrail", "train", str(config), *changes, *options]
         run = train_run(settings, _narrator(as_json), note, command)
         if as_json:
-            _print_json(
-                {
-                    "schema_version": 1,
-                    "run_id": run.folder.run_id,
-                    "run_dir": str(run.folder.path),
-                    "status": "finished",
-                    "metrics": run.summary,
-                }
-            )
+            result = {
+                "schema_version": 1,
+                "run_id": run.folder.run_id,
+                "run_dir": str(run.folder.path),
+                "status": "finished",
+                "metrics": run.summary,
+            }
+            _print_json(result, answers)
 
 
 @app.command()
@@ -105,7 +113,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Make the PDF report of a run again, from the run folder alone."""
-    with _sentences_for_errors(as_json):
+    with _sentences_for_errors(as_json) as answers:
         from segtrail.record.run_folder import find_run
 
         folder = find_run(run, output_root)
@@ -114,7 +122,7 @@ def report(
 
         path = make_report(folder.path)
         if as_json:
-            _print_json({"schema_version": 1, "run_id": folder.run_id, "report": str(path)})
+            _print_json({"schema_version": 1, "run_id": folder.run_id, "report": str(path)}, answers)
         else:
             typer.echo(f"Report: {path}")
 
@@ -143,7 +151,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a run's network on a data set; the run is not touched without --save."""
-    with _sentences_for_errors(as_json):
+    with _sentences_for_errors(as_json) as answers:
         if checkpoint not in ("best", "last"):
             raise InputError(f"--checkpoint is {checkpoint!r}; expected best or last.")
 
@@ -161,13 +169,13 @@ def evaluate(
         request = EvaluationRequest(
             dataset=(dataset or data or find_data_root(folder.path)).expanduser(),
             checkpoint="best" if checkpoint == "best" else "last",
-            cases=[case for case in cases.split(",") if case],
+            cases=[case.strip() for case in cases.split(",") if case.strip()],
             device=device,
             save=save,
         )
         answer = evaluate_run(folder, request, _narrator(as_json))
         if as_json:
-            _print_json(answer)
+            _print_json(answer, answers)
         else:
             _print_evaluation(answer)
 
@@ -175,15 +183,17 @@ def evaluate(
 @app.command()
 def doctor(output_root: OutputRoot = Path("outputs"), as_json: Json = False) -> None:
     """Look at this machine: torch, GPU, cores, memory, disk, and what to do about what is missing."""
-    from segtrail.doctor import examine
+    with _sentences_for_errors(as_json) as answers:
+        from segtrail.doctor import examine
 
-    diagnoses = examine(output_root)
-    if as_json:
-        _print_json({"schema_version": 1, "diagnoses": [diagnosis.as_mapping() for diagnosis in diagnoses]})
-    else:
-        for diagnosis in diagnoses:
-            remedy = f" {diagnosis.remedy}" if diagnosis.remedy else ""
-            typer.echo(f"{diagnosis.status:8} {diagnosis.subject}: {diagnosis.finding}.{remedy}")
+        diagnoses = examine(output_root)
+        if as_json:
+            entries = [diagnosis.as_mapping() for diagnosis in diagnoses]
+            _print_json({"schema_version": 1, "diagnoses": entries}, answers)
+        else:
+            for diagnosis in diagnoses:
+                remedy = f" {diagnosis.remedy}" if diagnosis.remedy else ""
+                typer.echo(f"{diagnosis.status:8} {diagnosis.subject}: {diagnosis.finding}.{remedy}")
     if any(diagnosis.status == "problem" for diagnosis in diagnoses):
         raise typer.Exit(1)
 
@@ -205,8 +215,8 @@ def _narrator(as_json: bool) -> Any:
     return Narrator(sys.stderr if as_json else sys.stdout)
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+def _print_json(value: dict[str, Any], stream: TextIO) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False), file=stream)
 
 
 def _print_evaluation(answer: dict[str, Any]) -> None:
@@ -225,21 +235,33 @@ def _print_evaluation(answer: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _sentences_for_errors(as_json: bool) -> Iterator[None]:
-    """Turn errors a user can act on into a sentence and an exit code."""
+def _sentences_for_errors(as_json: bool) -> Iterator[TextIO]:
+    """Turn errors into a sentence and an exit code; SIGTERM ends a command as Ctrl-C does.
+
+    Yields:
+        Where the answer belongs. With ``--json`` nothing else comes there: what a network or transform of the
+        user's own prints goes to standard error.
+    """
+    answers = sys.stdout
     try:
-        yield
+        with stopped_by_sigterm(), redirect_stdout(sys.stderr if as_json else answers):
+            yield answers
     except SegtrailError as error:
-        raise _ended(str(error), error.exit_code, as_json) from None
-    except KeyboardInterrupt:
-        raise _ended("Interrupted.", Interrupted.exit_code, as_json) from None
+        raise typer.Exit(_end(str(error), error.exit_code, as_json)) from None
+    except KeyboardInterrupt as interrupt:
+        raise typer.Exit(_end(f"{interrupt or 'Interrupted'}.", Interrupted.exit_code, as_json)) from None
+    except Exception as error:
+        traceback.print_exc()
+        what = f"{type(error).__name__}: {error}. segtrail did not expect this; please report it with the lines above."
+        raise typer.Exit(_end(what, 1, as_json)) from None
 
 
-def _ended(message: str, exit_code: int, as_json: bool) -> typer.Exit:
+def _end(message: str, exit_code: int, as_json: bool) -> int:
+    """Say why a command ends, as the one JSON object too where that was asked for."""
     typer.echo(f"Error: {message}", err=True)
     if as_json:
-        _print_json({"schema_version": 1, "error": message, "exit_code": exit_code})
-    return typer.Exit(exit_code)
+        _print_json({"schema_version": 1, "error": message, "exit_code": exit_code}, sys.stdout)
+    return exit_code
 
 
 if __name__ == "__main__":

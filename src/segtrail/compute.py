@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 import psutil
 import torch
 
-from segtrail.config.schema import TrainConfig
+from segtrail.config.schema import DEVICE_PATTERN, TrainConfig
 from segtrail.errors import InputError
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -114,6 +115,8 @@ def _has_bf16_instructions() -> bool:
 
 
 def _choose_device(wanted: str) -> torch.device:
+    if re.fullmatch(DEVICE_PATTERN, wanted) is None:
+        raise InputError(f"There is no device {wanted!r}; expected auto, cpu, mps, cuda or cuda:N.")
     if wanted == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -123,7 +126,7 @@ def _choose_device(wanted: str) -> torch.device:
         _require_cuda(device)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError(
-            "train.device is mps, but this machine has no Apple graphics that torch can use. Use auto."
+            "The device is to be mps, but this machine has no Apple graphics that torch can use. Use auto."
         )
     return device
 
@@ -131,12 +134,12 @@ def _choose_device(wanted: str) -> torch.device:
 def _require_cuda(device: torch.device) -> None:
     if not torch.cuda.is_available():
         raise InputError(
-            "train.device asks for CUDA, but torch finds no CUDA device here. Use train.device=auto or cpu, "
+            f"The device is to be {device}, but torch finds no CUDA device here. Use auto or cpu, "
             "or see `segtrail doctor` for what is missing."
         )
     if (device.index or 0) >= torch.cuda.device_count():
         raise InputError(
-            f"train.device is {device}, but there are only {torch.cuda.device_count()} CUDA devices."
+            f"The device is to be {device}, but there are only {torch.cuda.device_count()} CUDA devices."
         )
 
 

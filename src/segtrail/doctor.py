@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+import subprocess
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -82,13 +83,27 @@ def _cuda_device(index: int) -> Diagnosis:
     free, total = torch.cuda.mem_get_info(index)
     finding = (
         f"{properties.name}, {free / _GIGABYTE:.1f} of {total / _GIGABYTE:.1f} GB free, "
-        f"CUDA {torch.version.cuda}, compute capability {properties.major}.{properties.minor}"
+        f"driver {_driver_version()}, CUDA {torch.version.cuda}, "
+        f"compute capability {properties.major}.{properties.minor}"
     )
     if free < 0.5 * total:
         return Diagnosis(
             f"GPU {index}", "warning", finding, "Another program uses this GPU; `nvidia-smi` shows which."
         )
     return Diagnosis(f"GPU {index}", "good", finding)
+
+
+def _driver_version() -> str:
+    """Ask NVIDIA's own tool, since torch does not tell."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "unknown"
+    command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return next(iter(answer.stdout.split()), "unknown")
 
 
 def _missing_cuda(built_for: str | None) -> Diagnosis:
@@ -105,7 +120,9 @@ def _missing_cuda(built_for: str | None) -> Diagnosis:
         if built_for is None
         else f"torch is built for CUDA {built_for}, but finds no device: update the driver and restart the machine."
     )
-    return Diagnosis("GPU", "problem", "an NVIDIA driver is installed, but torch sees no CUDA device", remedy)
+    return Diagnosis(
+        "GPU", "problem", f"NVIDIA driver {_driver_version()}, but torch sees no CUDA device", remedy
+    )
 
 
 def _examine_processor() -> list[Diagnosis]:

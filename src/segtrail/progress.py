@@ -55,6 +55,10 @@ class Narrator:
             append_line(path, redactor.redact(entry))
         self._waiting.clear()
 
+    def detach_log(self) -> None:
+        """Write no more to the log, because its run is given up."""
+        self._log = None
+
     @contextmanager
     def track(self, description: str, total: int) -> Iterator[Tracker]:
         """Show progress over a known number of parts; off a terminal nothing is drawn."""

@@ -64,6 +64,40 @@ def test_an_error_with_json_is_one_object_too(segtrail: Command) -> None:
     assert result.exit_code == 2
 
 
+@pytest.mark.parametrize("arguments", [["evaluate"], ["train", "--nope"], ["nonsense"], ["report"]])
+def test_a_wrong_command_line_with_json_is_one_object_and_one_line(
+    arguments: list[str], segtrail: Command
+) -> None:
+    result = segtrail(*arguments, "--json")
+    assert json.loads(result.stdout)["exit_code"] == result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_fault_of_the_program_with_json_is_one_object_and_its_trace(
+    tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.config import load
+
+    monkeypatch.setattr(load, "load_config", lambda *_: 1 / 0)
+    result = segtrail("train", tiny_config, "--json")
+    assert "ZeroDivisionError" in json.loads(result.stdout)["error"]
+    assert "Traceback" in result.stderr
+    assert result.exit_code == 1
+
+
+def test_what_own_code_prints_does_not_come_between_the_answer(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "print('hello')\ndef transform(image, label, generator):\n    return image, label\n"
+    (tmp_path / "talkative.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    own = ["augment.transforms=['talkative:transform']", "train.max_epochs=1", "report.enabled=false"]
+    result = segtrail("train", tiny_config, *own, "--json")
+    sys.modules.pop("talkative", None)
+    assert json.loads(result.stdout)["status"] == "finished"
+    assert "hello" in result.stderr
+
+
 def test_latest_names_the_newest_run(tmp_path: Path, tiny_config: Path, segtrail: Command) -> None:
     for _ in range(2):
         segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
@@ -120,6 +154,9 @@ def test_bad_command_lines_get_a_sentence_and_exit_code_2(
         ("paths.data_root=nowhere", "nowhere"),
         ("model={name: 'nowhere:Net'}", "nowhere"),
         ("infer.roi_size=[10,10,10]", "infer.roi_size"),
+        ("train.batch_size=true", "train.batch_size"),
+        ("train.loss.name=math:pi", "train.loss"),
+        ("model={name: unet3d, channels: [4, 8], strides: [16]}", "patch.patch_size"),
     ],
 )
 def test_bad_settings_get_a_sentence_and_leave_nothing_behind(

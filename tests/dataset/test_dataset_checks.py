@@ -64,7 +64,10 @@ def test_a_link_that_leads_out_of_the_folder_is_found(folder, failed_checks, tmp
     path.rename(tmp_path / "elsewhere.nii.gz")
     path.symlink_to(tmp_path / "elsewhere.nii.gz")
     assert evidence(failed_checks(folder), "files-readable") == [
-        ("case_0", "imagesTr/case_0.nii.gz leads out of the data set's folder")
+        (
+            "case_0",
+            "imagesTr/case_0.nii.gz is a link out of the data set's folder; put the file itself there",
+        )
     ]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Command = Callable[..., Any]
 
 
@@ -104,3 +106,46 @@ def test_a_run_that_was_moved_asks_where_its_data_lie_and_takes_the_answer(
 def test_two_answers_to_where_the_data_lie_are_refused(quick_run_dir: Path, segtrail: Command) -> None:
     data = data_of(quick_run_dir)
     assert segtrail("evaluate", quick_run_dir, data, "--data", data).exit_code == 2
+
+
+def test_a_device_that_there_is_not_is_refused(quick_run_dir: Path, segtrail: Command) -> None:
+    result = segtrail("evaluate", quick_run_dir, data_of(quick_run_dir), "--device", "banana")
+    assert result.exit_code == 2
+    assert "banana" in result.stderr
+
+
+def test_images_of_other_channels_are_refused(
+    quick_run_dir: Path, segtrail: Command, new_dataset: Callable[..., Any]
+) -> None:
+    other = new_dataset("other")
+    other.add_case("a")
+    other.save(modality={"0": "T1", "1": "T2"})
+    result = segtrail("evaluate", quick_run_dir, other.root)
+    assert result.exit_code == 2
+    assert "2 under modality" in result.stderr
+
+
+def test_a_damaged_case_that_is_not_asked_for_does_not_matter(
+    quick_run_dir: Path, segtrail: Command, make_dataset: Callable[..., Any]
+) -> None:
+    other = make_dataset(2, "other")
+    (other.root / "imagesTr" / "case_1.nii.gz").write_bytes(b"no gzip")
+    assert segtrail("evaluate", quick_run_dir, other.root).exit_code == 1
+    assert segtrail("evaluate", quick_run_dir, other.root, "--cases", " case_0 ,").exit_code == 0
+
+
+def test_an_evaluation_that_can_not_be_saved_leaves_nothing_half_done(
+    tmp_path: Path, quick_run_dir: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.experiment import evaluate_run
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    run = tmp_path / quick_run_dir.name
+    shutil.copytree(quick_run_dir, run)
+    monkeypatch.setattr(evaluate_run, "write_case_table", refuse)
+    result = segtrail("evaluate", run, data_of(quick_run_dir), "--save")
+    assert result.exit_code == 2
+    assert "No space left" in result.stderr
+    assert list((run / "evaluations").iterdir()) == []

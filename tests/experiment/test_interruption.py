@@ -6,10 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+
+Command = Callable[..., Any]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no way to send Ctrl-C to one process alone")
@@ -27,6 +31,73 @@ def test_a_signal_ends_the_step_in_hand_and_marks_the_run(
     assert "Traceback" not in errors
     assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "interrupted"
     assert torch.load(run / "checkpoints" / "last.pt", weights_only=True)["epoch"] >= 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups to send SIGTERM to")
+def test_a_signal_to_the_whole_group_reaches_the_workers_too_and_marks_the_run(
+    tmp_path: Path, tiny_config: Path
+) -> None:
+    """As SLURM does at the time limit."""
+    command = [sys.executable, "-m", "segtrail", "train", str(tiny_config), "train.max_epochs=1000"]
+    process = subprocess.Popen(
+        [*command, "train.num_workers=2", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    history = _wait_for_first_epoch(tmp_path / "outputs" / "runs", process)
+    os.killpg(process.pid, signal.SIGTERM)
+    answer, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert json.loads(answer)["exit_code"] == 130
+    assert json.loads((history.parent / "run.json").read_text(encoding="utf-8"))["status"] == "interrupted"
+
+
+def test_a_stop_in_the_validation_keeps_the_steps_of_the_epoch(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.experiment import validation
+
+    scored: list[str] = []
+
+    def score(_: validation.Validation, case: str) -> float:
+        scored.append(case)
+        signal.raise_signal(signal.SIGTERM)
+        return 0.5
+
+    monkeypatch.setattr(validation.Validation, "_score", score)
+    assert segtrail("train", tiny_config).exit_code == 130
+    (run,) = (tmp_path / "outputs" / "runs").iterdir()
+    state = torch.load(run / "checkpoints" / "last.pt", weights_only=True)
+    assert scored == ["case_2"]
+    assert (state["epoch"], state["steps_done_since_epoch"]) == (0, 3)
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "interrupted"
+
+
+def test_sigterm_while_volumes_are_prepared_leaves_nothing_half_done(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.preprocessing import cache
+
+    monkeypatch.setattr(cache, "prepare_label", lambda *_: signal.raise_signal(signal.SIGTERM))
+    result = segtrail("train", tiny_config)
+    assert result.exit_code == 130
+    assert "SIGTERM" in result.stderr
+    left = {path.name for path in (tmp_path / "outputs" / "cache").rglob("*") if path.is_file()}
+    assert left <= {".lock"}
+    assert not (tmp_path / "outputs" / "runs").exists()
+
+
+def test_sigterm_ends_an_evaluation_with_a_sentence(
+    quick_run_dir: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.evaluation import evaluate
+
+    monkeypatch.setattr(evaluate, "compute_class_metrics", lambda *_: signal.raise_signal(signal.SIGTERM))
+    result = segtrail("evaluate", quick_run_dir, "--json")
+    assert json.loads(result.stdout) == {"schema_version": 1, "error": "SIGTERM came.", "exit_code": 130}
 
 
 def _wait_for_first_epoch(runs: Path, process: "subprocess.Popen[str]") -> Path:

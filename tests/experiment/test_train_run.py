@@ -243,6 +243,74 @@ def test_own_network_loss_and_transform_are_used_and_hashed(
     assert set(state["own_code"]) == {"my_parts:Net", "my_parts:Loss", "my_parts:transform"}
 
 
+@pytest.mark.parametrize(
+    ("code", "override", "expected"),
+    [
+        (
+            "import torch\nclass Net(torch.nn.Conv3d):\n    def __init__(self, in_channels, out_channels):\n"
+            "        super().__init__(in_channels, 7, 3, padding=1)\n",
+            "model={name: 'wrong_parts:Net'}",
+            "logits of shape",
+        ),
+        (
+            "class Net:\n    def __init__(self, **_):\n        raise KeyError('weights')\n",
+            "model={name: 'wrong_parts:Net'}",
+            "weights",
+        ),
+        (
+            "class Loss:\n    def __call__(self, logits, target):\n        raise OSError('no table')\n",
+            "train.loss.name=wrong_parts:Loss",
+            "no table",
+        ),
+        (
+            "def transform(image, label, generator):\n    return image[:, 1:], label\n",
+            "augment.transforms=['wrong_parts:transform']",
+            "must keep both",
+        ),
+    ],
+    ids=["logits of another shape", "no network", "a loss that fails", "a patch of another shape"],
+)
+def test_own_code_that_fails_is_told_before_there_is_a_run_folder(
+    tmp_path: Path,
+    tiny_config: Path,
+    segtrail: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    override: str,
+    expected: str,
+) -> None:
+    (tmp_path / "wrong_parts.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    result = segtrail("train", tiny_config, override)
+    sys.modules.pop("wrong_parts", None)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "outputs" / "runs").exists()
+
+
+def test_a_transform_may_give_a_flipped_view_of_doubles(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "def flip(image, label, generator):\n    return (image * 1.0).astype('f8')[..., ::-1], label[..., ::-1]\n"
+    (tmp_path / "flipping.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    result = segtrail("train", tiny_config, "augment.transforms=['flipping:flip']", "report.enabled=false")
+    sys.modules.pop("flipping", None)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_a_run_folder_that_can_not_be_opened_goes_again(
+    tmp_path: Path, tiny_config: Path, segtrail: Command
+) -> None:
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "local_paths").touch()
+    result = segtrail("train", tiny_config, "report.enabled=false")
+    assert result.exit_code == 2
+    assert "local_paths" in result.stderr
+    assert list((tmp_path / "outputs" / "runs").iterdir()) == []
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_case(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,27 @@ def read_bytes(tmp_path, content, name="image.nii.gz"):
     return read_volume(path)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_plain_file_with_any_byte_of_its_header_damaged_is_read_or_refused_in_a_sentence(tmp_path):
+    """No checksum covers it, so that some damage can't be told; none may end in anything but a sentence."""
+    content = small_image().to_bytes()
+    refused = 0
+    for position in range(352):
+        for flip in (0x01, 0x7F, 0xFF):
+            damaged = bytearray(content)
+            damaged[position] ^= flip
+            try:
+                read_bytes(tmp_path, bytes(damaged), "image.nii")
+            except InputError:
+                refused += 1
+    assert refused > 20
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    with pytest.raises(InputError, match="complex"):
+        read_bytes(tmp_path, small_image(np.complex64).to_bytes(), "image.nii")
+
+
 def test_a_file_with_any_byte_damaged_is_refused_or_reads_the_same(tmp_path, packed):
     """The name, time and system fields of a gzip header carry no data, and no checksum covers them."""
     whole = read_bytes(tmp_path, packed)

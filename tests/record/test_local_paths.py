@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from segtrail.config.schema import Config
+from segtrail.config.schema import Config, PathsConfig
 from segtrail.errors import InputError
 from segtrail.record.local_paths import fill_in_placeholders, recall_data_root, remember_paths
 
@@ -15,7 +15,7 @@ def run_dir(tmp_path):
     path = tmp_path / "outputs" / "runs" / RUN_ID
     path.mkdir(parents=True)
     (tmp_path / "data").mkdir()
-    remember_paths(tmp_path / "outputs", RUN_ID, tmp_path / "data")
+    remember_paths(path, PathsConfig(data_root=str(tmp_path / "data")))
     return path
 
 
@@ -29,7 +29,7 @@ def test_the_data_of_a_run_are_found_again_on_this_machine(run_dir, tmp_path):
 
 def test_a_relative_data_root_is_remembered_whole(tmp_path, monkeypatch, run_dir):
     monkeypatch.chdir(tmp_path)
-    remember_paths(tmp_path / "outputs", "run_2", tmp_path / "data" / ".." / "data")
+    remember_paths(run_dir.with_name("run_2"), PathsConfig(data_root="data/../data"))
     note = json.loads((tmp_path / "outputs" / "local_paths" / "run_2.json").read_text(encoding="utf-8"))
     assert note == {"schema_version": 1, "data_root": str(tmp_path / "data")}
     assert recall_data_root(run_dir.with_name("run_2")) == tmp_path / "data"
@@ -78,14 +78,34 @@ def test_a_data_root_that_is_there_is_preferred_to_the_one_remembered(run_dir, t
     assert filled.paths.data_root == "data"
 
 
-def test_the_output_root_follows_a_run_that_was_moved(run_dir, tmp_path):
+@pytest.mark.usefixtures("run_dir")
+def test_the_output_root_follows_when_the_whole_of_it_was_moved(tmp_path):
+    (tmp_path / "outputs").rename(tmp_path / "archive")
+    filled = fill_in_placeholders(
+        config(data_root="data", output_root="${output_root}"),
+        tmp_path / "archive" / "runs" / RUN_ID / "config_resolved.yaml",
+    )
+    assert filled.paths.output_root == str(tmp_path / "archive")
+
+
+def test_a_run_that_was_moved_alone_asks_where_to_write(run_dir, tmp_path):
     moved = tmp_path / "archive" / "runs" / RUN_ID
     moved.parent.mkdir(parents=True)
     run_dir.rename(moved)
-    filled = fill_in_placeholders(
-        config(data_root="data", output_root="${output_root}"), moved / "config_resolved.yaml"
-    )
-    assert filled.paths.output_root == str(tmp_path / "archive")
+    with pytest.raises(InputError, match=r"Add paths\.output_root=DIR"):
+        fill_in_placeholders(
+            config(data_root="data", output_root="${output_root}"), moved / "config_resolved.yaml"
+        )
+
+
+def test_a_cache_folder_is_found_again_on_this_machine_and_left_to_the_default_elsewhere(run_dir, tmp_path):
+    paths = PathsConfig(data_root=str(tmp_path / "data"), cache_root=str(tmp_path / "volumes"))
+    remember_paths(run_dir, paths)
+    recorded, file = config(cache_root="${cache_root}"), run_dir / "config_resolved.yaml"
+    assert fill_in_placeholders(recorded, file).paths.cache_root == str(tmp_path / "volumes")
+    (tmp_path / "outputs" / "local_paths" / f"{RUN_ID}.json").unlink()
+    elsewhere = config(data_root="data", cache_root="${cache_root}")
+    assert fill_in_placeholders(elsewhere, file).paths.cache_root is None
 
 
 @pytest.mark.parametrize("key", ["data_root", "cache_root"])

@@ -53,7 +53,7 @@ def test_the_state_keeps_what_a_change_does_not_name(tmp_path):
     run = finished_run(tmp_path, "run_20260101_000000")
     run.write_state(seconds={"train": 1.0}, model={"name": "fast"})
     run.write_state(seconds={"report": 2.0}, status="finished")
-    assert run.read_state() == {
+    assert read_json(run.path / "run.json") == {
         "schema_version": 1,
         "run_id": "run_20260101_000000",
         "status": "finished",
@@ -65,7 +65,7 @@ def test_the_state_keeps_what_a_change_does_not_name(tmp_path):
 def test_the_end_says_how_when_and_why(tmp_path):
     run = finished_run(tmp_path, "run_20260101_000000")
     run.end("interrupted", "Ctrl-C came in epoch 2, step 3.")
-    state = run.read_state()
+    state = read_json(run.path / "run.json")
     assert (state["status"], state["ended_because"]) == ("interrupted", "Ctrl-C came in epoch 2, step 3.")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", state["ended_utc"])
 

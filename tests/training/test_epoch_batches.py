@@ -1,13 +1,12 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from segtrail.training.patches import EpochBatches, PatchKey
 
 
-def batches(epoch, n_cases=5, patches_per_case=3, batch_size=2, seed=0, first_batch=0):
+def batches(epoch, n_cases=5, patches_per_case=3, batch_size=2, seed=0):
     sampler = EpochBatches(n_cases, patches_per_case, batch_size, seed)
-    sampler.epoch, sampler.first_batch = epoch, first_batch
+    sampler.epoch = epoch
     return list(sampler)
 
 
@@ -36,8 +35,3 @@ def test_the_order_does_not_depend_on_the_batch_size():
     small = [key for batch in batches(4, batch_size=1) for key in batch]
     large = [key for batch in batches(4, batch_size=15) for key in batch]
     assert small == large
-
-
-@pytest.mark.parametrize("done", [0, 1, 5, 8])
-def test_an_epoch_goes_on_after_the_batches_that_are_done(done):
-    assert batches(2, first_batch=done) == batches(2)[done:]

@@ -16,6 +16,8 @@ from segtrail.config.section import (
     Spacing3D,
 )
 
+DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+
 
 class ProjectConfig(Section):
     """What the run is called and who answers for it."""
@@ -140,7 +142,7 @@ class TrainConfig(Section):
     num_workers: Annotated[int, Field(ge=0, le=64)] = Field(
         2, description="Processes that prepare patches; any number gives the same result."
     )
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = Field(
+    device: Annotated[str, Field(pattern=DEVICE_PATTERN)] = Field(
         "auto", description="auto (CUDA, then Apple MPS, then CPU), cpu, mps, cuda or cuda:N."
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(

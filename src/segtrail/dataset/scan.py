@@ -136,7 +136,10 @@ def voxel_hash(volume: Volume) -> str:
 def _read(description: DatasetDescription, file: str, find: Callable[[str, str], None]) -> Volume | None:
     path = description.root / file
     if not path.resolve().is_relative_to(description.root.resolve()):
-        find("files-readable", f"{file} leads out of the data set's folder")
+        find(
+            "files-readable",
+            f"{file} is a link out of the data set's folder; put the file itself there",
+        )
         return None
     try:
         volume = read_volume(path)

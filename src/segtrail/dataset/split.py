@@ -136,5 +136,5 @@ def _refuse_leaks(split: Split, groups: list[tuple[str, ...]]) -> None:
             where = ", ".join(f"{case} in {split.side(case)}" for case in group)
             raise InputError(
                 f"The split parts cases that belong together (the same scan or group): {where}. "
-                "Put them on one side, or leave one out of the lists."
+                "Put them on one side, or name the cases to train on in split.train without one of them."
             )

@@ -1,13 +1,15 @@
 """Measuring a trained network on any data set, without touching its run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segtrail.atomic import write_json
 from segtrail.dataset.checks import check_dataset, describe_failures
-from segtrail.dataset.description import CaseFiles, DatasetDescription, read_description
+from segtrail.dataset.description import DatasetDescription, read_description
 from segtrail.dataset.scan import CaseScan, scan_dataset
 from segtrail.errors import CheckFailed, InputError
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
@@ -63,32 +65,42 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
     """
     trained = open_trained_network(run.path, request.checkpoint, request.device)
     description = _open_dataset(request.dataset, trained.config.data.description_file)
-    _require_same_classes(trained, description)
-    chosen = _choose_cases(description, request.cases)
-    scans = _checked(description, trained, narrator)
-    sides = _sides(run, scans)
+    _require_same_kind(trained, description)
+    description = _choose_cases(description, request.cases)
+    sides = _sides(run, _checked(description, trained, narrator))
+    with _saving(run, description) if request.save else nullcontext() as folder:
+        results = _evaluate(trained, description, sides, folder, narrator)
+        answer = _answer(run, request, trained, description, results)
+        if folder is not None:
+            write_case_table(folder / "metrics_cases.csv", results)
+            write_json(folder / "evaluation.json", {**answer, "created_utc": utc_now()})
+    if request.save:
+        narrator.say(f"Saved in {run.path / 'evaluations'}")
+    return answer
+
+
+def _evaluate(
+    trained: TrainedNetwork,
+    description: DatasetDescription,
+    sides: Mapping[str, str],
+    folder: Path | None,
+    narrator: Narrator,
+) -> list[ClassResult]:
     results: list[ClassResult] = []
-    folder = _evaluation_folder(run, description) if request.save else None
-    with narrator.track("Evaluating", len(chosen)) as tracker:
+    with narrator.track("Evaluating", len(description.cases)) as tracker:
         for case in evaluate_cases(
             trained.predictor,
             description.root,
-            [(files, sides[files.case]) for files in chosen],
+            [(files, sides[files.case]) for files in description.cases],
             description.class_names,
             trained.config.infer.nsd_tolerances_mm,
         ):
             results += case.results
             if folder is not None:
-                write_label_map(
-                    folder / "predictions" / f"{case.case}.nii.gz", case.prediction, case.volume.affine
-                )
+                path = folder / "predictions" / f"{case.case}.nii.gz"
+                write_label_map(path, case.prediction, case.volume.affine)
             tracker.advance(case.case)
-    answer = _answer(run, request, trained, description, results)
-    if folder is not None:
-        write_case_table(folder / "metrics_cases.csv", results)
-        write_json(folder / "evaluation.json", {**answer, "created_utc": utc_now()})
-        narrator.say(f"Saved in {folder}")
-    return answer
+    return results
 
 
 def _answer(
@@ -128,19 +140,27 @@ def _open_dataset(path: Path, name_in_training: str) -> DatasetDescription:
     )
 
 
-def _require_same_classes(trained: TrainedNetwork, description: DatasetDescription) -> None:
+def _require_same_kind(trained: TrainedNetwork, description: DatasetDescription) -> None:
     if trained.labels != description.labels:
         raise InputError(
             f"The network knows the classes {trained.labels}, but {description.name} names {description.labels}. "
             "They must be the same for a comparison to mean anything."
         )
+    if trained.n_channels != description.n_channels:
+        raise InputError(
+            f"The network takes images of {trained.n_channels} channels, but {description.name} names "
+            f"{description.n_channels} under modality. It can't be measured on them."
+        )
 
 
-def _choose_cases(description: DatasetDescription, names: Sequence[str]) -> list[CaseFiles]:
+def _choose_cases(description: DatasetDescription, names: Sequence[str]) -> DatasetDescription:
+    """Leave only the cases that are named; all where none is."""
     unknown = sorted(set(names) - {case.case for case in description.cases})
     if unknown:
         raise InputError(f"{description.name} has no case {', '.join(unknown)}.")
-    return [case for case in description.cases if not names or case.case in names]
+    return replace(
+        description, cases=tuple(case for case in description.cases if not names or case.case in names)
+    )
 
 
 def _checked(
@@ -171,9 +191,21 @@ def _sides(run: RunFolder, scans: Sequence[CaseScan]) -> dict[str, str]:
     return sides
 
 
-def _evaluation_folder(run: RunFolder, description: DatasetDescription) -> Path:
+@contextmanager
+def _saving(run: RunFolder, description: DatasetDescription) -> Iterator[Path]:
+    """Give a folder that takes its place under ``evaluations`` once it is whole."""
     safe_name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in description.name)
     stamp = utc_now().replace("-", "").replace(":", "").replace("T", "_").rstrip("Z")
-    folder = run.path / "evaluations" / f"{safe_name}_{stamp}"
-    (folder / "predictions").mkdir(parents=True)
-    return folder
+    evaluations = run.path / "evaluations"
+    unfinished = evaluations / f".{safe_name}_{stamp}.tmp"
+    try:
+        (unfinished / "predictions").mkdir(parents=True)
+        yield unfinished
+        unfinished.rename(evaluations / f"{safe_name}_{stamp}")
+    except OSError as error:
+        raise InputError(
+            f"The evaluation can't be saved in {evaluations}: {error.strerror or error}. Leave out --save, or copy "
+            "the run to where it can be written."
+        ) from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

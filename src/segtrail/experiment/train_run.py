@@ -1,6 +1,7 @@
 """One training run from configuration to report, readable like the runbook."""
 
 import errno
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -43,14 +44,13 @@ from segtrail.inference.predictor import Predictor
 from segtrail.inference.trained import open_trained_network
 from segtrail.networks.build import BuiltNetwork
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache
-from segtrail.preprocessing.leases import lease
 from segtrail.progress import Narrator
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.report.make import import_typst, make_report
 from segtrail.training.loop import Training, TrainingOutcome
-from segtrail.training.stop_request import stopped_by_sigterm
+from segtrail.training.rehearsal import rehearse
 from segtrail.version import __version__
 
 
@@ -105,14 +105,14 @@ def train_run(
         compute, built = set_up_network(config, data.description)
         require_disk(config, built, len(data.split.val) + len(data.split.test))
     cache = VolumeCache(cache_folder(config), config.preprocess.cache_limit_gb)
-    keys = {cache.key(data.scans[case], config.preprocess): data.scans[case] for case in _cached_cases(data)}
-    cache.make_room(keys, config.preprocess)
-    with lease(cache.root, keys):
+    with cache.claim([data.scans[case] for case in _cached_cases(data)], config.preprocess):
         with _timed(seconds, "preprocess"):
             prepared = prepare_volumes(config, data, cache, narrator)
         opened = _Opened(config, data, compute, built, prepared, own_code)
+        rehearse(config, built, compute, [prepared[case] for case in data.split.train], data.description)
         folder = _open_folder(opened, narrator, note, command or sys.argv, seconds)
         with _marked(folder, _redactor(config), narrator):
+            _say_start(folder, opened, narrator)
             finished = _train_and_evaluate(folder, opened, narrator)
     if config.report.enabled:
         with _stage(folder, "report"):
@@ -216,19 +216,34 @@ def _write_metrics(
 def _open_folder(
     opened: _Opened, narrator: Narrator, note: str, command: list[str], seconds: dict[str, float]
 ) -> RunFolder:
-    """Make the run folder and write down all that is known before training."""
-    config = opened.config
-    output_root = Path(config.paths.output_root).expanduser()
-    folder = RunFolder.create(output_root)
+    """Make the run folder and write down all that is known before training; one that can't be written goes again."""
+    folder = RunFolder.create(Path(opened.config.paths.output_root).expanduser())
+    try:
+        _write_opening(folder, opened, narrator, note, command, seconds)
+    except BaseException as error:
+        narrator.detach_log()
+        shutil.rmtree(folder.path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise InputError(_describe_os_error(error)) from None
+        raise
+    return folder
+
+
+def _write_opening(
+    folder: RunFolder,
+    opened: _Opened,
+    narrator: Narrator,
+    note: str,
+    command: list[str],
+    seconds: dict[str, float],
+) -> None:
+    config, compute, built = opened.config, opened.compute, opened.built
     redactor = _redactor(config)
-    remember_paths(output_root, folder.run_id, Path(config.paths.data_root).expanduser())
-    narrator.attach_log(folder.path / "train.log", redactor)
-    resolved = redactor.redact_values(config.model_dump(mode="json"))
+    resolved = redactor.redact_config(config.model_dump(mode="json"))
     write_text(
         folder.path / "config_resolved.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
     )
     write_json(folder.path / "dataset_summary.json", opened.data.summary)
-    compute, built = opened.compute, opened.built
     folder.write_state(
         status="running",
         created_utc=utc_now(),
@@ -255,8 +270,8 @@ def _open_folder(
         own_code=opened.own_code,
         seconds=seconds,
     )
-    _say_start(folder, opened, narrator)
-    return folder
+    narrator.attach_log(folder.path / "train.log", redactor)
+    remember_paths(folder.path, config.paths)
 
 
 def _say_start(folder: RunFolder, opened: _Opened, narrator: Narrator) -> None:
@@ -274,8 +289,7 @@ def _say_start(folder: RunFolder, opened: _Opened, narrator: Narrator) -> None:
 def _marked(folder: RunFolder, redactor: Redactor, narrator: Narrator) -> Iterator[None]:
     """Whatever ends the run early is written into its folder."""
     try:
-        with stopped_by_sigterm():
-            yield
+        yield
     except (Interrupted, KeyboardInterrupt) as error:
         folder.end("interrupted", str(error) or "Ctrl-C came")
         narrator.say(f"Interrupted; what is there lies in {folder.path}")

@@ -11,6 +11,7 @@ from segtrail.inference.predictor import Predictor
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.preprocessing.grid import WorkingGrid
 from segtrail.progress import Narrator
+from segtrail.stop_request import StopRequest
 
 
 class Validation:
@@ -35,12 +36,14 @@ class Validation:
         self._predictor, self._data, self._prepared = predictor, data, prepared
         self._spacing_mm, self._narrator = spacing_mm, narrator
 
-    def __call__(self) -> float:
-        """Return the mean over cases of the mean Dice over classes."""
+    def __call__(self, stop: StopRequest) -> float | None:
+        """Return the mean over cases of the mean Dice over classes; None when a stop came before the last."""
         cases: Sequence[str] = self._data.split.val
         with self._narrator.track("Validating", len(cases)) as tracker:
             scores = []
             for case in cases:
+                if stop:
+                    return None
                 scores.append(self._score(case))
                 tracker.advance(case)
         return float(np.nanmean(scores))

@@ -1,6 +1,7 @@
 """NIfTI files: read to the last byte, written on the grid they belong to."""
 
 import hashlib
+import logging
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
+
+# nibabel talks of each oddity of a header on standard error; what matters is said by the errors here.
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,11 @@ def read_volume(path: Path) -> Volume:
     raw = _read_bytes(path)
     content = _decompress(raw, path) if path.name.endswith(".gz") else raw
     image = _parse(content, path)
+    if np.dtype(image.get_data_dtype()).kind == "c":
+        raise InputError(f"{path.name} holds complex numbers; expected real intensities or labels.")
     try:
         data = np.asarray(image.dataobj, dtype=np.float32)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, OverflowError, MemoryError) as error:
         raise InputError(
             f"{path.name} holds fewer voxels than its header says, or of an unknown kind."
         ) from error

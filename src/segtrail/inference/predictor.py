@@ -80,7 +80,7 @@ class Predictor:
         try:
             with torch.inference_mode():
                 result = self._infer(torch.from_numpy(np.array(image))[None])
-        except (RuntimeError, MemoryError) as error:
+        except Exception as error:
             if is_out_of_memory(error):
                 raise _out_of_memory() from None
             raise

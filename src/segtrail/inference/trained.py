@@ -25,12 +25,14 @@ class TrainedNetwork:
         predictor: Segments volumes.
         config: The configuration it was trained with.
         labels: Class name by label value.
+        n_channels: Channels of an image.
         epoch: The epoch its weights are of.
     """
 
     predictor: Predictor
     config: Config
     labels: dict[int, str]
+    n_channels: int
     epoch: int
 
 
@@ -73,9 +75,8 @@ def open_trained_network(
     compute = _compute_for_inference(config, device)
     built.place(compute.device, config.train.channels_last)
     built.network.eval()
-    return TrainedNetwork(
-        Predictor(built, config, compute, len(labels)), config, labels, int(content["epoch"])
-    )
+    predictor = Predictor(built, config, compute, len(labels))
+    return TrainedNetwork(predictor, config, labels, int(content["n_channels"]), int(content["epoch"]))
 
 
 def _compute_for_inference(config: Config, device: str) -> Compute:

@@ -219,8 +219,10 @@ def _own(config: OwnNetworkConfig, n_channels: int, n_classes: int) -> BuiltNetw
     factory, module = import_by_path(config.name, "model.name")
     try:
         network = factory(in_channels=n_channels, out_channels=n_classes, **config.arguments)
-    except TypeError as error:
-        raise InputError(f"model.name {config.name} can't be built from model.arguments: {error}.") from None
+    except Exception as error:  # the user's own code may raise anything
+        raise InputError(
+            f"model.name {config.name} can't be built from model.arguments: {type(error).__name__}: {error}."
+        ) from error
     if not isinstance(network, nn.Module):
         raise InputError(f"model.name {config.name} gives a {type(network).__name__}, not a torch module.")
     divisor = getattr(network, "size_divisor", None)

@@ -8,20 +8,35 @@ from segtrail.config.schema import Config, PathsConfig
 from segtrail.errors import InputError
 
 
-def remember_paths(output_root: Path, run_id: str, data_root: Path) -> None:
-    """Note where the data of a run lie on this machine, in ``OUTPUT_ROOT/local_paths``."""
-    folder = output_root / "local_paths"
-    folder.mkdir(exist_ok=True)
-    write_json(folder / f"{run_id}.json", {"schema_version": 1, "data_root": str(data_root.resolve())})
+def remember_paths(run_dir: Path, paths: PathsConfig) -> None:
+    """Note where the data and the cache of a run lie on this machine, in ``OUTPUT_ROOT/local_paths``."""
+    note = _note_of(run_dir)
+    note.parent.mkdir(exist_ok=True)
+    folders = {"data_root": paths.data_root, "cache_root": paths.cache_root}
+    known = {key: str(Path(path).expanduser().resolve()) for key, path in folders.items() if path}
+    write_json(note, {"schema_version": 1, **known})
 
 
 def recall_data_root(run_dir: Path) -> Path | None:
     """Return where the data of a run lay on this machine, if it still says so."""
-    path = run_dir.resolve().parent.parent / "local_paths" / f"{run_dir.resolve().name}.json"
+    data_root = _recall(run_dir).get("data_root")
+    return None if data_root is None else Path(data_root)
+
+
+def _note_of(run_dir: Path) -> Path:
+    run_dir = run_dir.resolve()
+    return run_dir.parent.parent / "local_paths" / f"{run_dir.name}.json"
+
+
+def _recall(run_dir: Path) -> dict[str, str]:
+    """Return the folders by the name of their placeholder; none where the run was made elsewhere."""
     try:
-        return Path(json.loads(path.read_text(encoding="utf-8"))["data_root"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        note = json.loads(_note_of(run_dir).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(note, dict):
+        return {}
+    return {key: path for key, path in note.items() if key.endswith("_root") and isinstance(path, str)}
 
 
 def find_data_root(run_dir: Path) -> Path:
@@ -51,13 +66,17 @@ def fill_in_placeholders(config: Config, config_file: Path) -> Config:
     Raises:
         InputError: A placeholder is left that this machine knows no path for.
     """
-    known = {"${output_root}": str(config_file.resolve().parent.parent.parent)}
-    data_root = recall_data_root(config_file.parent)
-    if data_root is not None:
-        known["${data_root}"] = str(data_root)
+    recalled = _recall(config_file.parent)
+    known = {f"${{{name}}}": path for name, path in recalled.items()}
+    if recalled:
+        known["${output_root}"] = str(_note_of(config_file.parent).parent.parent)
     values = config.paths.model_dump()
-    if data_root is not None and not Path(values["data_root"]).expanduser().is_dir():
-        values["data_root"] = str(data_root)  # a relative path, and training starts from another folder now
+    if "data_root" in recalled and not Path(values["data_root"]).expanduser().is_dir():
+        values["data_root"] = recalled[
+            "data_root"
+        ]  # a relative path, and training starts from another folder now
+    if "cache_root" not in recalled and values["cache_root"] == "${cache_root}":
+        values["cache_root"] = None  # of another machine; the cache is no part of the result
     for key, value in values.items():
         for placeholder, path in known.items():
             if isinstance(value, str):

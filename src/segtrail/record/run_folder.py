@@ -65,10 +65,6 @@ class RunFolder:
         """The run's name."""
         return self.path.name
 
-    def read_state(self) -> dict[str, Any]:
-        """Read ``run.json``."""
-        return read_json(self.path / "run.json")
-
     def write_state(self, **changes: Any) -> None:
         """Change entries of ``run.json``; mappings are merged."""
         path = self.path / "run.json"

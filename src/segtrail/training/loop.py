@@ -18,11 +18,11 @@ from segtrail.networks.loss import LossValue, SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import derive_seed
 from segtrail.record.history import HistoryRow, append_history
+from segtrail.stop_request import StopRequest, leave_signals_to_the_main_process, listen_for_stop
 from segtrail.training.checkpoint import save_checkpoint
 from segtrail.training.memory import is_out_of_memory, out_of_memory, peak_memory_mb
 from segtrail.training.patches import EpochBatches, PatchDataset, PatchKey
 from segtrail.training.schedule import learning_rate
-from segtrail.training.stop_request import StopRequest, ignore_keyboard_interrupt, listen_for_stop
 
 
 class TrainingObserver(Protocol):
@@ -77,7 +77,8 @@ class Training:
         built: The network.
         compute: Device and precision.
         cases: The training cases.
-        validate: Returns the mean Dice on full validation volumes.
+        validate: Returns the mean Dice on full validation volumes, or None where a stop was asked for before
+            all were scored.
         run_dir: The run folder.
         checkpoint_facts: What every checkpoint holds besides weights: configuration and data facts.
         observer: Hears of steps and epochs.
@@ -89,7 +90,7 @@ class Training:
         built: BuiltNetwork,
         compute: Compute,
         cases: Sequence[PreparedCase],
-        validate: Callable[[], float],
+        validate: Callable[[StopRequest], float | None],
         run_dir: Path,
         checkpoint_facts: dict[str, Any],
         observer: TrainingObserver,
@@ -123,7 +124,7 @@ class Training:
             try:
                 for epoch in range(1, self.config.train.max_epochs + 1):
                     self._run_epoch(epoch, stop)
-            except (RuntimeError, MemoryError) as error:
+            except Exception as error:
                 if is_out_of_memory(error):
                     raise out_of_memory(self.config, self.built.size_divisor) from None
                 raise
@@ -143,7 +144,7 @@ class Training:
                 self._save("last.pt", epoch - 1, steps_done_since=step + 1)
                 raise Interrupted(f"{stop.reason} came in epoch {epoch}, step {step + 1}.")
         training_seconds = time.perf_counter() - started
-        val_dice = self._validate_if_due(epoch)
+        val_dice = self._validate_if_due(epoch, stop)
         row = HistoryRow(
             epoch,
             *losses.means(),
@@ -180,11 +181,15 @@ class Training:
         self.scaler.update()
         return value
 
-    def _validate_if_due(self, epoch: int) -> float | None:
+    def _validate_if_due(self, epoch: int, stop: StopRequest) -> float | None:
         train = self.config.train
         if epoch % train.validate_every and epoch != train.max_epochs:
             return None
-        return self.validate()
+        val_dice = self.validate(stop)
+        if val_dice is None:
+            self._save("last.pt", epoch - 1, steps_done_since=len(self.batches))
+            raise Interrupted(f"{stop.reason} came in the validation of epoch {epoch}.")
+        return val_dice
 
     def _record_epoch(self, row: HistoryRow) -> None:
         """Write history and checkpoints; ``last.pt`` comes last, since a resume believes it."""
@@ -223,7 +228,7 @@ class Training:
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=self.compute.device.type == "cuda",
-            worker_init_fn=ignore_keyboard_interrupt,
+            worker_init_fn=leave_signals_to_the_main_process,
         )
 
     def _not_finite(self, what: str, epoch: int, step: int) -> TrainingFailed:

@@ -1,5 +1,6 @@
 """Memory: how much a training used at most, and what to say when there was too little."""
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -10,9 +11,13 @@ from segtrail.config.schema import Config
 from segtrail.errors import TrainingFailed
 
 _MEGABYTE = 1024.0 * 1024.0
-# What torch says when an allocation fails, when its workers share too little memory, or when the system
-# killed one of them.
-_SIGNS = ("out of memory", "can't allocate memory", "shared memory", "killed by signal: killed")
+# What torch and its libraries say when an allocation fails, when workers share too little memory, or when the
+# system killed one of them.
+_SIGNS = (
+    *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"),
+    *("cublas_status_alloc_failed", "cudnn_status_alloc_failed"),
+    *("shared memory", "killed by signal: killed"),
+)
 
 
 def peak_memory_mb(device: torch.device) -> float:
@@ -30,6 +35,8 @@ def peak_memory_mb(device: torch.device) -> float:
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that memory ran out, on the CPU or a graphics card."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from segtrail.config.schema import Config
+from segtrail.errors import InputError
 from segtrail.networks.build import import_by_path
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import keyed_generator
@@ -42,7 +43,6 @@ class EpochBatches(Sampler[list[PatchKey]]):
 
     Attributes:
         epoch: The epoch whose batches come next.
-        first_batch: Batches to leave out, because they were trained on before an interruption.
     """
 
     def __init__(self, n_cases: int, patches_per_case: int, batch_size: int, seed: int) -> None:
@@ -50,14 +50,13 @@ class EpochBatches(Sampler[list[PatchKey]]):
         self._batch_size = batch_size
         self._seed = seed
         self.epoch = 1
-        self.first_batch = 0
 
     def __len__(self) -> int:
         return -(-len(self._keys) // self._batch_size)
 
     def __iter__(self) -> Iterator[list[PatchKey]]:
         order = keyed_generator(self._seed, "order", self.epoch).permutation(len(self._keys))
-        for batch in range(self.first_batch, len(self)):
+        for batch in range(len(self)):
             chosen = order[batch * self._batch_size : (batch + 1) * self._batch_size]
             yield [PatchKey(self.epoch, *self._keys[int(position)]) for position in chosen]
 
@@ -83,8 +82,8 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         if augment.enabled:
             image, labels = change_orientation(image, labels, augment, generator)
             image = change_intensity(image, augment, generator)
-            for transform in self._own_transforms():
-                image, labels = transform(image, labels, generator)
+            for path in augment.transforms:
+                image, labels = _apply_own(path, image, labels, generator)
         return torch.from_numpy(image), torch.from_numpy(labels)
 
     def _cut(self, case: PreparedCase, generator: np.random.Generator) -> tuple[Image, Labels]:
@@ -104,9 +103,18 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
         centre = start + (np.asarray(size) - 1) / 2
         return sample_patch(image, labels, centre, size, change, outside)
 
-    def _own_transforms(self) -> list[OwnTransform]:
-        paths = self._config.augment.transforms
-        return [import_by_path(path, "augment.transforms")[0] for path in paths]
+
+def _apply_own(
+    path: str, image: Image, labels: Labels, generator: np.random.Generator
+) -> tuple[Image, Labels]:
+    transform: OwnTransform = import_by_path(path, "augment.transforms")[0]
+    changed, changed_labels = transform(image, labels, generator)
+    if changed.shape != image.shape or changed_labels.shape != labels.shape:
+        raise InputError(
+            f"augment.transforms {path} turns an image of shape {image.shape} with labels {labels.shape} into "
+            f"{changed.shape} with {changed_labels.shape}; it must keep both."
+        )
+    return np.ascontiguousarray(changed, np.float32), np.ascontiguousarray(changed_labels, np.uint8)
 
 
 def _draw_start(

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from segtrail.errors import Interrupted
-
 _Handler = Callable[[int, FrameType | None], None]
 
 
@@ -41,19 +39,19 @@ def listen_for_stop() -> Iterator[StopRequest]:
 
 @contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """End the block with ``Interrupted`` when SIGTERM comes, as Ctrl-C ends it with ``KeyboardInterrupt``."""
+    """End the block with ``KeyboardInterrupt`` when SIGTERM comes, as Ctrl-C ends it."""
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        raise Interrupted("SIGTERM came.")
+        raise KeyboardInterrupt("SIGTERM came")
 
     with _handled_by(on_signal, signal.SIGTERM):
         yield
 
 
-def ignore_keyboard_interrupt(_worker: int) -> None:
-    """Leave Ctrl-C to the main process; for the processes that prepare patches."""
+def leave_signals_to_the_main_process(_worker: int) -> None:
+    """Ignore Ctrl-C and SIGTERM, which reach a whole process group; for the processes that prepare patches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @contextmanager

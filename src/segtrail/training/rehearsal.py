@@ -1,0 +1,82 @@
+"""A step without consequences on the first patch, so that what can't be trained fails before there is a run folder."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from segtrail.compute import Compute
+from segtrail.config.schema import Config
+from segtrail.dataset.description import DatasetDescription
+from segtrail.errors import InputError, SegtrailError
+from segtrail.networks.build import BuiltNetwork
+from segtrail.networks.loss import SegmentationLoss
+from segtrail.preprocessing.cache import PreparedCase
+from segtrail.training.memory import is_out_of_memory, out_of_memory
+from segtrail.training.patches import PatchDataset, PatchKey
+
+
+def rehearse(
+    config: Config,
+    built: BuiltNetwork,
+    compute: Compute,
+    cases: Sequence[PreparedCase],
+    description: DatasetDescription,
+) -> None:
+    """Make one patch and compute its loss with a copy of the network, in a batch as small as the smallest one.
+
+    Args:
+        config: The configuration, spacing resolved.
+        built: The network on its device; it is left as it is.
+        compute: Device and precision.
+        cases: The training cases.
+        description: The data set.
+
+    Raises:
+        InputError: Transforms, network or loss do not work on patches of this size.
+        TrainingFailed: The memory ran out; the message names the remedies.
+    """
+    try:
+        _compute_loss(config, built, compute, cases, len(description.labels))
+    except SegtrailError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(config, built.size_divisor) from None
+        raise InputError(
+            f"The network can't be trained on patches of patch.patch_size {list(config.patch.patch_size)} in "
+            f"batches of {_smallest_batch(config, len(cases))} (train.batch_size {config.train.batch_size}): "
+            f"{_first_line(error)}. Look at model, train.loss and augment.transforms in the configuration."
+        ) from error
+
+
+def _compute_loss(
+    config: Config, built: BuiltNetwork, compute: Compute, cases: Sequence[PreparedCase], n_classes: int
+) -> None:
+    image, labels = PatchDataset(cases, config)[PatchKey(1, 0, 0)]
+    n = _smallest_batch(config, len(cases))
+    network = copy.deepcopy(built.network).train()
+    loss = SegmentationLoss(config.train.loss, n_classes).to(compute.device)
+    with torch.no_grad():
+        with compute.autocast():
+            output = network(image.expand(n, *image.shape).to(compute.device))
+        _require_shape(output, (n, n_classes, *labels.shape))
+        loss(output, labels.expand(n, *labels.shape).to(compute.device))
+
+
+def _require_shape(output: Tensor, expected: tuple[int, ...]) -> None:
+    """Check logits (B, classes, x, y, z), or those with one more dimension for the outputs of deep supervision."""
+    shape = tuple(output.shape)
+    if len(shape) == 6:
+        shape = (shape[0], *shape[2:])
+    if shape != expected:
+        raise ValueError(f"it gives logits of shape {tuple(output.shape)}, where {expected} is expected")
+
+
+def _smallest_batch(config: Config, n_cases: int) -> int:
+    return (n_cases * config.patch.patches_per_case) % config.train.batch_size or config.train.batch_size
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
