@@ -77,7 +77,7 @@ def test_entries_of_the_run_itself_are_kept_and_not_counted_twice(data):
 def test_an_entry_that_a_run_holds_is_never_deleted(data):
     cache = data.limit(3, NATIVE)
     fill(data, "case_0", "case_1", "case_2")
-    with lease(data.cache.root, [data.key("case_0", NATIVE)]):
+    with lease(data.cache.root, {data.key("case_0", NATIVE): 1}):
         make_room(cache, data, "case_4", "case_5")
         assert present(data) == {"case_0"}
     make_room(cache, data, "case_3", "case_4", "case_5")
@@ -88,7 +88,7 @@ def test_a_cache_full_of_entries_in_use_is_told(data):
     cache = data.limit(2, NATIVE)
     fill(data, "case_0", "case_1")
     with (
-        lease(data.cache.root, [data.key("case_0", NATIVE), data.key("case_1", NATIVE)]),
+        lease(data.cache.root, {data.key("case_0", NATIVE): 1, data.key("case_1", NATIVE): 1}),
         pytest.raises(InputError, match=r"full of entries that other runs are using.*cache_limit_gb"),
     ):
         make_room(cache, data, "case_4")
@@ -160,3 +160,25 @@ def test_runs_that_make_room_at_once_do_not_trip_over_each_other(data):
         list(pool.map(squeeze, range(8)))
     make_room(cache, data, "case_0")
     assert "case_0" in present(data)
+
+
+def test_runs_that_start_at_once_keep_to_the_limit_together(data):
+    """What a run will make counts from the moment it made room for it."""
+    first, second = data.limit(4, NATIVE), data.limit(4, NATIVE)
+    fill(data, "case_0", "case_1")
+    with first.claim([data.scans[case] for case in ("case_2", "case_3")], NATIVE):
+        with second.claim([data.scans["case_4"]], NATIVE):
+            assert present(data) == {"case_1"}
+        with (
+            pytest.raises(InputError, match="other runs are using"),
+            second.claim([data.scans[case] for case in ("case_0", "case_4", "case_5")], NATIVE),
+        ):
+            pass
+
+
+def test_a_claim_ends_with_its_block(data):
+    cache = data.limit(2, NATIVE)
+    with cache.claim([data.scans["case_0"], data.scans["case_1"]], NATIVE):
+        pass
+    with cache.claim([data.scans["case_2"], data.scans["case_3"]], NATIVE):
+        pass

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import nibabel
@@ -39,10 +40,10 @@ def prepare_in_process(root, cache_root, barrier=None, die_before=None):
     if die_before:
         save = np.save
 
-        def save_or_die(path, array):
-            if path.name == die_before:
+        def save_or_die(stream, array):
+            if Path(stream.name).name == die_before:
                 os._exit(9)
-            save(path, array)
+            save(stream, array)
 
         np.save = save_or_die
     if barrier:

@@ -11,12 +11,14 @@ import os
 import shutil
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from segtrail.atomic import write_json
@@ -26,7 +28,7 @@ from segtrail.dataset.scan import CaseScan
 from segtrail.errors import InputError
 from segtrail.images.nifti import read_volume
 from segtrail.preprocessing.grid import WorkingGrid
-from segtrail.preprocessing.leases import leased_keys
+from segtrail.preprocessing.leases import lease, leased_entries
 from segtrail.preprocessing.prepare import prepare_image, prepare_label, working_grid
 from segtrail.record.disk import require_writable
 
@@ -34,6 +36,7 @@ CACHE_FORMAT = 1
 _GIGABYTE = 1e9
 _BUILDING, _DELETING = ".building", ".deleting"
 _LEFTOVER_SECONDS = 24 * 3600.0
+_LOCK_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,34 @@ class VolumeCache:
         text = json.dumps([CACHE_FORMAT, facts, parameters], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
+    @contextmanager
+    def claim(self, scans: Iterable[CaseScan], config: PreprocessConfig) -> Iterator[None]:
+        """Make room for cases, and keep their entries from other runs for as long as the block lasts.
+
+        One run at a time makes room, so that the limit holds when several start at once.
+
+        Args:
+            scans: The cases.
+            config: Preprocessing with its spacing resolved.
+
+        Raises:
+            InputError: They can't fit, or the folder can't be written.
+        """
+        wanted = {self.key(scan, config): scan for scan in scans}
+        require_writable(self._root, "paths.cache_root", 0)
+        with ExitStack() as held:
+            try:
+                with FileLock(self._root / ".lock", timeout=_LOCK_SECONDS):
+                    self.make_room(wanted, config)
+                    sizes = {key: _expected_bytes(scan, config) for key, scan in wanted.items()}
+                    held.enter_context(lease(self._root, sizes))
+            except OSError as error:
+                raise InputError(
+                    f"The cache of preprocessed volumes in {self._root} can't be locked or written: "
+                    f"{error.strerror or error}. Set paths.cache_root to another disk."
+                ) from None
+            yield
+
     def make_room(self, scans: dict[str, CaseScan], config: PreprocessConfig) -> None:
         """Delete the least recently used entries until the cases given fit under the limit.
 
@@ -117,9 +148,10 @@ class VolumeCache:
         require_writable(self._root, "paths.cache_root", missing)
 
     def _delete_least_recent(self, own: set[str], needed: float) -> None:
-        held = leased_keys(self._root)
+        held = leased_entries(self._root)
         others = [entry for entry in _list_entries(self._root) if entry[2].name not in own]
-        used = sum(size for _, size, _ in others)
+        coming = held.keys() - {entry.name for _, _, entry in others} - own
+        used = sum(size for _, size, _ in others) + sum(held[name] for name in coming)
         for _, size, entry in others:
             if used + needed <= self._limit_bytes:
                 return
@@ -155,7 +187,8 @@ class VolumeCache:
         entry = self._root / self.key(scan, config)
         prepared = PreparedCase(files.case, entry)
         if self._has(entry.name):
-            os.utime(entry)
+            with suppress(OSError):  # the time of use is no reason to stop
+                os.utime(entry)
             return prepared, True
         building = self._root / f"{entry.name}.{uuid.uuid4().hex[:8]}{_BUILDING}"
         try:
@@ -193,11 +226,11 @@ def _build(folder: Path, root: Path, files: CaseFiles, scan: CaseScan, config: P
     grid = working_grid(image, config)
     labels = prepare_label(label, grid)
     prepared = prepare_image(image, grid, config)
-    np.save(folder / "image.npy", prepared)
-    np.save(folder / "label.npy", labels)
+    _save_array(folder / "image.npy", prepared)
+    _save_array(folder / "label.npy", labels)
     positions = {value: np.flatnonzero(labels == value) for value in np.unique(labels) if value != 0}
     flat = [positions[value] for value in positions] or [np.empty(0, dtype=np.int64)]
-    np.save(folder / "foreground.npy", np.concatenate(flat).astype(np.int64))
+    _save_array(folder / "foreground.npy", np.concatenate(flat).astype(np.int64))
     write_json(
         folder / "entry.json",
         {
@@ -209,6 +242,14 @@ def _build(folder: Path, root: Path, files: CaseFiles, scan: CaseScan, config: P
             "image_facts": {key: asdict(scan.image)[key] for key in ("sha256_voxels", "affine")},
         },
     )
+
+
+def _save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array and flush it to the disk, so that no power cut leaves a whole entry with half an array."""
+    with path.open("wb") as stream:
+        np.save(stream, array)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _publish(building: Path, entry: Path) -> None:

@@ -1,8 +1,8 @@
-"""Leases: which cache entries a living run is using, so that no other run deletes them."""
+"""Leases: which cache entries a living run uses or will make, so that no other run deletes them or takes their room."""
 
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import getpid
 from pathlib import Path
@@ -15,15 +15,17 @@ from segtrail.atomic import write_json
 
 # A lease of another machine can't be checked for life; it counts for this long.
 _FOREIGN_LEASE_SECONDS = 7 * 24 * 3600.0
+# The start of a process is told from the start of the machine, which moves when its clock is set.
+_CLOCK_SECONDS = 120.0
 
 
 @contextmanager
-def lease(cache_root: Path, keys: Iterable[str]) -> Iterator[None]:
+def lease(cache_root: Path, entries: Mapping[str, int]) -> Iterator[None]:
     """Hold cache entries for as long as the block lasts.
 
     Args:
         cache_root: The cache folder.
-        keys: Names of the entries.
+        entries: The bytes to expect of each entry, by its name.
     """
     folder = cache_root / "leases"
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,7 @@ def lease(cache_root: Path, keys: Iterable[str]) -> Iterator[None]:
             "machine": platform.node(),
             "process": process.pid,
             "process_started": process.create_time(),
-            "keys": sorted(keys),
+            "entries": dict(sorted(entries.items())),
         },
     )
     try:
@@ -45,19 +47,19 @@ def lease(cache_root: Path, keys: Iterable[str]) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def leased_keys(cache_root: Path) -> set[str]:
-    """Return the entries that living runs hold; leases of dead ones are removed."""
-    keys: set[str] = set()
+def leased_entries(cache_root: Path) -> dict[str, int]:
+    """Return the entries that living runs hold, with their expected bytes; leases of dead ones are removed."""
+    entries: dict[str, int] = {}
     for path in (cache_root / "leases").glob("*.json"):
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
             if _is_alive(held, path.stat().st_mtime):
-                keys |= set(held["keys"])
+                entries |= {str(name): int(size) for name, size in held["entries"].items()}
             else:
                 path.unlink(missing_ok=True)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-    return keys
+    return entries
 
 
 def _is_alive(held: dict[str, object], written: float) -> bool:
@@ -65,7 +67,7 @@ def _is_alive(held: dict[str, object], written: float) -> bool:
         return time() - written < _FOREIGN_LEASE_SECONDS
     try:
         process = psutil.Process(int(str(held["process"])))
-        return bool(abs(process.create_time() - float(str(held["process_started"]))) < 1.0)
+        return bool(abs(process.create_time() - float(str(held["process_started"]))) < _CLOCK_SECONDS)
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
