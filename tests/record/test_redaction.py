@@ -17,6 +17,10 @@ CONTEXTS = [
     "'{}'",
     '"{}"',
     "({})",
+    "“{}”",
+    "«{}»",
+    "`{}`",
+    "{{{}}}",
     "[{}]",
     "path={}",
     "{}\nnext",
@@ -156,22 +160,43 @@ def test_a_known_folder_inside_another_absolute_path_is_not_mistaken_for_it():
     assert "${data_root}" not in redact("/mnt/data", data_root="/data")
 
 
-@pytest.mark.parametrize("host", ["fast", "auto", "cuda"])
-def test_a_host_named_like_a_value_leaves_the_configuration_valid(monkeypatch, host):
+@pytest.mark.parametrize("host", ["fast", "auto", "cuda", "heart"])
+def test_a_host_named_like_a_value_leaves_the_configuration_as_it_is(monkeypatch, host):
     set_machine(monkeypatch, host)
-    values = {"paths": {"data_root": "data"}, "model": {"name": "fast"}, "train": {"device": "cuda"}}
+    values = {"paths": {"data_root": "data/heart"}, "model": {"name": "fast"}, "train": {"device": "cuda"}}
     config = Config.model_validate(values)
     assert isinstance(config.model, FastConfig)
-    assert Config.model_validate(Redactor({}).redact_values(config.model_dump(mode="json"))) == config
+    assert Config.model_validate(Redactor({}).redact_config(config.model_dump(mode="json"))) == config
 
 
-def test_strings_are_replaced_in_nested_values_and_others_are_kept():
+def test_paths_are_replaced_in_nested_values_and_other_values_are_kept():
     redactor = Redactor({"data_root": Path("/srv/heart")})
-    values = {"a": ["/srv/heart/x", 3, None, {"b": True}], "c": ("/srv/heart", 2.5)}
-    assert redactor.redact_values(values) == {
+    values = {"project": {}, "a": ["/srv/heart/x", 3, None, {"b": True}], "c": ("/srv/heart", 2.5)}
+    assert redactor.redact_config(values) == {
+        "project": {},
         "a": ["${data_root}/x", 3, None, {"b": True}],
         "c": ["${data_root}", 2.5],
     }
+
+
+def test_the_host_is_taken_out_of_the_description_of_a_project():
+    config = {"project": {"description": "trained on gpu01", "operator": None}}
+    assert Redactor({}).redact_config(config) == {
+        "project": {"description": "trained on ${host}", "operator": None}
+    }
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("/quick.yaml", "${path}/quick.yaml"),
+        ("/home/john smith/quick.yaml", "${path}/quick.yaml"),
+        (r"C:\Users\John Smith\quick.yaml", "${path}/quick.yaml"),
+        ("paths.cache_root=/mnt/big disk/cache", "paths.cache_root=${path}/cache"),
+    ],
+)
+def test_of_an_argument_that_is_a_path_only_the_name_is_left(argument, expected):
+    assert Redactor({}).redact_command([argument]) == expected
 
 
 def test_a_command_keeps_its_arguments_apart():

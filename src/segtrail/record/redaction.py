@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 # A path begins a text or follows one of these; anywhere else a slash parts the words of a relative one.
-_START = r"""(?:(?<![^\s'"=(\[,;:<>|])|(?<=file://))"""
+_START = r"""(?:(?<![^\s'"`“”‘’«»=(\[{,;:<>|])|(?<=file://))"""
 # Absolute paths that are left after the known folders were named: POSIX with two parts or more, Windows with
 # a drive letter, and network shares. Within quotes they may hold spaces.
 _QUOTED = re.compile(r"""(?P<quote>['"])(?:/[^/'"]+/|[A-Za-z]:[\\/]|\\\\)[^'"]*(?P=quote)""")
@@ -40,33 +40,67 @@ class Redactor:
         self._login = _login()
 
     def redact(self, text: str) -> str:
-        """Replace known folders, other absolute paths, and the host's name in a text."""
-        for path, placeholder in self._known:
-            text = placeholder.join(re.split(rf"{_START}{re.escape(path)}(?![\w-]|\.\w)", text))
-        text = _QUOTED.sub(
-            lambda match: "{0}${{path}}/{1}{0}".format(match["quote"], _last_part(match.group()[1:-1])), text
-        )
-        text = _ABSOLUTE.sub(lambda match: f"${{path}}/{_last_part(match.group())}", text)
+        """Replace known folders, other absolute paths, the host's name and the login in a text."""
+        text = self._replace_paths(text)
         for host in self._hosts:
             text = re.sub(rf"\b{re.escape(host)}\b", "${host}", text)
         if self._login:
             text = re.sub(rf"(?<=[\\/]){re.escape(self._login)}(?![\w-])", "${login}", text)
         return text
 
-    def redact_values(self, value: Any) -> Any:
-        """Redact every string inside nested mappings and lists."""
-        if isinstance(value, str):
-            return value if value in self._hosts else self.redact(value)  # a word such as auto or fast
-        if isinstance(value, Mapping):
-            return {key: self.redact_values(item) for key, item in value.items()}
-        if isinstance(value, Sequence):
-            return [self.redact_values(item) for item in value]
-        return value
+    def redact_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Redact a configuration, so that it stays valid.
+
+        Names of hosts are taken out of the free text under ``project`` alone: elsewhere a host may be called like
+        a value.
+        """
+        project = {key: self.redact(text) if text else text for key, text in config["project"].items()}
+        return {
+            **{section: self._redact_values(values) for section, values in config.items()},
+            "project": project,
+        }
 
     def redact_command(self, arguments: Sequence[str]) -> str:
         """Join a command line for the record; arguments with spaces are quoted."""
-        redacted = [self.redact(argument) for argument in arguments]
+        redacted = [self._redact_argument(argument) for argument in arguments]
         return " ".join(f'"{argument}"' if " " in argument else argument for argument in redacted)
+
+    def _redact_argument(self, argument: str) -> str:
+        key, sign, value = argument.partition("=")
+        if sign and _is_absolute(value):
+            return f"{key}={self._redact_path(value)}"
+        return self._redact_path(argument) if _is_absolute(argument) else self.redact(argument)
+
+    def _redact_values(self, value: Any) -> Any:
+        """Redact paths in every string inside nested mappings and lists."""
+        if isinstance(value, str):
+            return self._redact_path(value) if _is_absolute(value) else self._replace_paths(value)
+        if isinstance(value, Mapping):
+            return {key: self._redact_values(item) for key, item in value.items()}
+        if isinstance(value, Sequence):
+            return [self._redact_values(item) for item in value]
+        return value
+
+    def _redact_path(self, path: str) -> str:
+        """Replace a text that is one absolute path, blanks in it included."""
+        known = self._replace_known(path)
+        return f"${{path}}/{_last_part(known)}" if _is_absolute(known) else known
+
+    def _replace_known(self, text: str) -> str:
+        for path, placeholder in self._known:
+            text = placeholder.join(re.split(rf"{_START}{re.escape(path)}(?![\w-]|\.\w)", text))
+        return text
+
+    def _replace_paths(self, text: str) -> str:
+        text = _QUOTED.sub(
+            lambda match: "{0}${{path}}/{1}{0}".format(match["quote"], _last_part(match.group()[1:-1])),
+            self._replace_known(text),
+        )
+        return _ABSOLUTE.sub(lambda match: f"${{path}}/{_last_part(match.group())}", text)
+
+
+def _is_absolute(text: str) -> bool:
+    return PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
 
 
 def _last_part(path: str) -> str:
