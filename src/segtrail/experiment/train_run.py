@@ -49,6 +49,7 @@ from segtrail.record.local_paths import remember_paths
 from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.report.make import import_typst, make_report
+from segtrail.report.wording import format_count
 from segtrail.training.loop import Training, TrainingOutcome
 from segtrail.training.rehearsal import rehearse
 from segtrail.version import __version__
@@ -281,7 +282,7 @@ def _say_start(folder: RunFolder, opened: _Opened, narrator: Narrator) -> None:
     narrator.say(
         f"Run {folder.run_id}: {config.model.name} with {opened.built.n_parameters:,} weights on "
         f"{compute.device_name} ({compute.device.type}, {compute.precision}, {compute.threads} threads), "
-        f"{config.train.max_epochs} epochs."
+        f"{format_count(config.train.max_epochs, 'epoch')}."
     )
 
 
