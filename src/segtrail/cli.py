@@ -88,7 +88,8 @@ def train(
         from segtrail.record.local_paths import fill_in_placeholders
 
         moved = [] if data is None else [f"paths.data_root={json.dumps(str(data), ensure_ascii=False)}"]
-        settings = fill_in_placeholders(load_config(config, [*changes, *moved]), config)
+        changed = {change.partition("=")[0].strip() for change in [*changes, *moved]}
+        settings = fill_in_placeholders(load_config(config, [*changes, *moved]), config, changed)
 
         from segtrail.experiment.train_run import train_run
 
@@ -249,7 +250,10 @@ def _sentences_for_errors(as_json: bool) -> Iterator[TextIO]:
     except SegtrailError as error:
         raise typer.Exit(_end(str(error), error.exit_code, as_json)) from None
     except KeyboardInterrupt as interrupt:
-        raise typer.Exit(_end(f"{interrupt or 'Interrupted'}.", Interrupted.exit_code, as_json)) from None
+        reason = f"{str(interrupt) or 'Ctrl-C came'}."
+        raise typer.Exit(_end(reason, Interrupted.exit_code, as_json)) from None
+    except BrokenPipeError:
+        raise  # whoever read the output has seen enough; typer ends quietly
     except Exception as error:
         traceback.print_exc()
         what = f"{type(error).__name__}: {error}. segtrail did not expect this; please report it with the lines above."

@@ -48,7 +48,7 @@ def stopped_by_sigterm() -> Iterator[None]:
         yield
 
 
-def leave_signals_to_the_main_process(_worker: int) -> None:
+def leave_signals_to_the_main_process() -> None:
     """Ignore Ctrl-C and SIGTERM, which reach a whole process group; for the processes that prepare patches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -85,17 +86,50 @@ def test_a_fault_of_the_program_with_json_is_one_object_and_its_trace(
     assert result.exit_code == 1
 
 
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows can't fork, and names the start of a process otherwise")
 def test_what_own_code_prints_does_not_come_between_the_answer(
-    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_config: Path, start: str
 ) -> None:
-    code = "print('hello')\ndef transform(image, label, generator):\n    return image, label\n"
+    code = "def transform(image, label, generator):\n    print('hello')\n    return image, label\n"
     (tmp_path / "talkative.py").write_text(code, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    own = ["augment.transforms=['talkative:transform']", "train.max_epochs=1", "report.enabled=false"]
-    result = segtrail("train", tiny_config, *own, "--json")
-    sys.modules.pop("talkative", None)
+    overrides = ["augment.transforms=['talkative:transform']", "train.max_epochs=1", "train.num_workers=1"]
+    program = (
+        "import multiprocessing\nfrom segtrail.cli import main\n"
+        "if __name__ == '__main__':\n"
+        f"    multiprocessing.set_start_method({start!r})\n"
+        f"    main(['train', {str(tiny_config)!r}, *{overrides!r}, 'report.enabled=false', '--json'])\n"
+    )
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    result = run_python("program.py", cwd=tmp_path)
     assert json.loads(result.stdout)["status"] == "finished"
-    assert "hello" in result.stderr
+    assert result.stderr.count("hello") == 7, "one of the rehearsal, six of the epoch"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no head")
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    command = f'"{sys.executable}" -m segtrail doctor | head -n 1'
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+
+
+def test_two_evaluations_saved_at_once_both_stay(
+    tmp_path: Path, quick_run_dir: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.record import run_folder
+
+    class Stopped(run_folder.datetime):  # type: ignore[misc, name-defined]
+        @classmethod
+        def now(cls, zone: Any = None) -> Any:
+            return cls(2026, 1, 1, tzinfo=zone)
+
+    monkeypatch.setattr(run_folder, "datetime", Stopped)
+    run = tmp_path / quick_run_dir.name
+    shutil.copytree(quick_run_dir, run)
+    for _ in range(2):
+        segtrail("evaluate", run, "--data", quick_run_dir.parents[2] / "data", "--cases", "case_2", "--save")
+    names = sorted(path.name for path in (run / "evaluations").iterdir())
+    assert names == ["Balls_20260101_000000", "Balls_20260101_000001"]
 
 
 def test_latest_names_the_newest_run(tmp_path: Path, tiny_config: Path, segtrail: Command) -> None:

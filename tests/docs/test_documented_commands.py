@@ -69,7 +69,7 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))
     monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
     monkeypatch.setattr(
-        segtrail_module("record.local_paths"), "fill_in_placeholders", lambda config, _: config
+        segtrail_module("record.local_paths"), "fill_in_placeholders", lambda config, *_: config
     )
     monkeypatch.setattr(segtrail_module("record.local_paths"), "find_data_root", lambda _: REPOSITORY)
     arguments = [

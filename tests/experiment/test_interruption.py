@@ -90,14 +90,54 @@ def test_sigterm_while_volumes_are_prepared_leaves_nothing_half_done(
     assert not (tmp_path / "outputs" / "runs").exists()
 
 
-def test_sigterm_ends_an_evaluation_with_a_sentence(
-    quick_run_dir: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "sentence"), [(signal.SIGTERM, "SIGTERM came."), (signal.SIGINT, "Ctrl-C came.")]
+)
+def test_a_signal_ends_an_evaluation_with_a_sentence(
+    quick_run_dir: Path,
+    segtrail: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    sentence: str,
 ) -> None:
     from segtrail.evaluation import evaluate
 
-    monkeypatch.setattr(evaluate, "compute_class_metrics", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(evaluate, "compute_class_metrics", lambda *_: signal.raise_signal(number))
     result = segtrail("evaluate", quick_run_dir, "--json")
-    assert json.loads(result.stdout) == {"schema_version": 1, "error": "SIGTERM came.", "exit_code": 130}
+    assert json.loads(result.stdout) == {"schema_version": 1, "error": sentence, "exit_code": 130}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups to send SIGTERM to")
+def test_a_worker_that_hangs_does_not_keep_an_interrupted_program_alive(
+    tmp_path: Path, tiny_config: Path
+) -> None:
+    hang = (
+        "import os, pathlib, time\n"
+        "main = os.getpid()\n"
+        "def hang(image, label, generator):\n"
+        "    if os.getpid() != main:\n"
+        f"        pathlib.Path({str(tmp_path / 'hangs')!r}).touch()\n"
+        "        time.sleep(1000)\n"
+        "    return image, label\n"
+    )
+    (tmp_path / "hanging.py").write_text(hang, encoding="utf-8")
+    own = ["augment.transforms=['hanging:hang']", "train.num_workers=1", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segtrail", "train", str(tiny_config), *own],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "hangs").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    answer, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert json.loads(answer)["exit_code"] == 130
 
 
 def _wait_for_first_epoch(runs: Path, process: "subprocess.Popen[str]") -> Path:

@@ -300,6 +300,44 @@ def test_a_transform_may_give_a_flipped_view_of_doubles(
     assert result.exit_code == 0, result.stderr
 
 
+def test_a_network_that_changes_its_input_and_can_not_be_copied_trains(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unusual.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, in_channels, out_channels):\n"
+        "        super().__init__()\n"
+        "        convolution = torch.nn.Conv3d(in_channels, out_channels, 3, padding=1)\n"
+        "        self.convolution = torch.nn.utils.weight_norm(convolution)\n"
+        "    def forward(self, image):\n"
+        "        image -= image.mean()\n"
+        "        return self.convolution(image)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    own = ["model={name: 'unusual:Net'}", "train.max_epochs=1", "report.enabled=false"]
+    result = segtrail("train", tiny_config, *own)
+    sys.modules.pop("unusual", None)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_the_rehearsal_leaves_the_network_as_it_was(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.experiment import train_run
+
+    segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
+    monkeypatch.setattr(train_run, "rehearse", lambda *_: None)
+    segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
+    first, second = sorted((tmp_path / "outputs" / "runs").iterdir())
+    weights = [
+        torch.load(run / "checkpoints" / "last.pt", weights_only=True)["networks"]["main"]
+        for run in (first, second)
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
 def test_a_run_folder_that_can_not_be_opened_goes_again(
     tmp_path: Path, tiny_config: Path, segtrail: Command
 ) -> None:

@@ -78,6 +78,13 @@ def test_a_data_root_that_is_there_is_preferred_to_the_one_remembered(run_dir, t
     assert filled.paths.data_root == "data"
 
 
+def test_a_path_that_was_typed_is_never_replaced_by_the_one_remembered(run_dir, tmp_path):
+    typed = config(data_root=str(tmp_path / "typo"))
+    file = run_dir / "config_resolved.yaml"
+    assert fill_in_placeholders(typed, file, {"paths.data_root"}).paths.data_root == str(tmp_path / "typo")
+    assert fill_in_placeholders(typed, file).paths.data_root == str(tmp_path / "data")
+
+
 @pytest.mark.usefixtures("run_dir")
 def test_the_output_root_follows_when_the_whole_of_it_was_moved(tmp_path):
     (tmp_path / "outputs").rename(tmp_path / "archive")

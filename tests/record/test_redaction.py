@@ -193,6 +193,8 @@ def test_the_host_is_taken_out_of_the_description_of_a_project():
         ("/home/john smith/quick.yaml", "${path}/quick.yaml"),
         (r"C:\Users\John Smith\quick.yaml", "${path}/quick.yaml"),
         ("paths.cache_root=/mnt/big disk/cache", "paths.cache_root=${path}/cache"),
+        ("paths.cache_root=/mnt/cache/jane", "paths.cache_root=${path}/${login}"),
+        ("/mnt/gpu01/gpu01.yaml", "${path}/${host}.yaml"),
     ],
 )
 def test_of_an_argument_that_is_a_path_only_the_name_is_left(argument, expected):
@@ -205,6 +207,11 @@ def test_a_command_keeps_its_arguments_apart():
         ["segtrail", "train", "--note", "first try", "paths.data_root=/srv/heart"]
     )
     assert command == 'segtrail train --note "first try" paths.data_root=${data_root}'
+
+
+def test_a_note_that_begins_with_a_stroke_is_no_path():
+    command = Redactor({}).redact_command(["segtrail", "train", "--note", "/ or so"])
+    assert command == 'segtrail train --note "/ or so"'
 
 
 def test_a_relative_path_resolved_against_the_current_folder_is_known(tmp_path, monkeypatch):

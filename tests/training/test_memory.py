@@ -10,6 +10,7 @@ from segtrail.training.memory import is_out_of_memory, smaller_patch
     [
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
+        OSError("Caught OSError in DataLoader worker process 0.\nOSError: [Errno 12] Cannot allocate memory"),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError(
             "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"

@@ -11,7 +11,9 @@ class FlipConfig(Section):
     """Mirror images."""
 
     probability: Fraction = Field(0.5, description="Probability of a flip along each of the axes.")
-    axes: tuple[Annotated[int, Field(ge=0, le=2)], ...] = Field((0, 1, 2), description="Axes: 0 x, 1 y, 2 z.")
+    axes: tuple[Annotated[int, Field(ge=0, le=2, strict=True)], ...] = Field(
+        (0, 1, 2), description="Axes: 0 x, 1 y, 2 z."
+    )
 
 
 class RightAngleConfig(Section):
@@ -47,7 +49,7 @@ class ElasticConfig(Section):
     displacement_voxels: Annotated[float, Field(ge=0)] = Field(
         4.0, description="Standard deviation of the displacement at each control point, in voxels."
     )
-    control_points: Annotated[int, Field(ge=2)] = Field(
+    control_points: Annotated[int, Field(ge=2, strict=True)] = Field(
         5, description="Control points along each axis of the patch; fewer make it smoother."
     )
 

@@ -139,7 +139,7 @@ class TrainConfig(Section):
     max_epochs: PositiveInt = Field(
         300, description="Epochs to train; one draws patches_per_case from every case."
     )
-    num_workers: Annotated[int, Field(ge=0, le=64)] = Field(
+    num_workers: Annotated[int, Field(ge=0, le=64, strict=True)] = Field(
         2, description="Processes that prepare patches; any number gives the same result."
     )
     device: Annotated[str, Field(pattern=DEVICE_PATTERN)] = Field(
@@ -192,7 +192,9 @@ class UNet3DConfig(Section):
     name: Literal["unet3d"] = Field(description="MONAI UNet.")
     channels: tuple[PositiveInt, ...] = Field((16, 32, 64, 128, 256), description="Channels of each level.")
     strides: tuple[PositiveInt, ...] = Field((2, 2, 2, 2), description="Stride between each two levels.")
-    num_res_units: Annotated[int, Field(ge=0)] = Field(2, description="Residual units of each level.")
+    num_res_units: Annotated[int, Field(ge=0, strict=True)] = Field(
+        2, description="Residual units of each level."
+    )
     norm: Literal["batch", "instance"] = Field("batch", description="Normalisation layer.")
     dropout: Fraction = Field(0.0, description="Dropout probability.")
 
@@ -247,7 +249,7 @@ class FastConfig(Section):
 
     name: Literal["fast"] = Field(description="segtrail's network for CPUs and quick work.")
     channels: tuple[PositiveInt, ...] = Field((24, 48, 96, 128), description="Channels of each level.")
-    blocks: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    blocks: tuple[Annotated[int, Field(ge=0, strict=True)], ...] = Field(
         (0, 1, 2, 2), description="Residual blocks in each level of the encoder."
     )
     dropout: Fraction = Field(0.0, description="Dropout probability at the lowest level.")

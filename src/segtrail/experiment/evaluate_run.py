@@ -23,7 +23,7 @@ from segtrail.evaluation.records import (
 from segtrail.images.nifti import write_label_map
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
 from segtrail.progress import Narrator
-from segtrail.record.run_folder import RunFolder, read_json, utc_now
+from segtrail.record.run_folder import RunFolder, claim_folder, read_json, utc_now
 
 SCHEMA_VERSION = 1
 
@@ -74,8 +74,8 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
         if folder is not None:
             write_case_table(folder / "metrics_cases.csv", results)
             write_json(folder / "evaluation.json", {**answer, "created_utc": utc_now()})
-    if request.save:
-        narrator.say(f"Saved in {run.path / 'evaluations'}")
+    if folder is not None:
+        narrator.say(f"Saved in {folder}")
     return answer
 
 
@@ -193,19 +193,20 @@ def _sides(run: RunFolder, scans: Sequence[CaseScan]) -> dict[str, str]:
 
 @contextmanager
 def _saving(run: RunFolder, description: DatasetDescription) -> Iterator[Path]:
-    """Give a folder that takes its place under ``evaluations`` once it is whole."""
+    """Give a new folder under ``evaluations``; when the block fails, it goes again."""
     safe_name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in description.name)
-    stamp = utc_now().replace("-", "").replace(":", "").replace("T", "_").rstrip("Z")
     evaluations = run.path / "evaluations"
-    unfinished = evaluations / f".{safe_name}_{stamp}.tmp"
+    folder: Path | None = None
     try:
-        (unfinished / "predictions").mkdir(parents=True)
-        yield unfinished
-        unfinished.rename(evaluations / f"{safe_name}_{stamp}")
-    except OSError as error:
-        raise InputError(
-            f"The evaluation can't be saved in {evaluations}: {error.strerror or error}. Leave out --save, or copy "
-            "the run to where it can be written."
-        ) from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        folder = claim_folder(evaluations, safe_name)
+        (folder / "predictions").mkdir()
+        yield folder
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise InputError(
+                f"The evaluation can't be saved in {evaluations}: {error.strerror or error}. Leave out --save, or "
+                "copy the run to where it can be written."
+            ) from None
+        raise

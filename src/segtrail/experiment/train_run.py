@@ -111,8 +111,9 @@ def train_run(
             prepared = prepare_volumes(config, data, cache, narrator)
         opened = _Opened(config, data, compute, built, prepared, own_code)
         rehearse(config, built, compute, [prepared[case] for case in data.split.train], data.description)
+        redactor = _redactor(config)
         folder = _open_folder(opened, narrator, note, command or sys.argv, seconds)
-        with _marked(folder, _redactor(config), narrator):
+        with _marked(folder, redactor, narrator):
             _say_start(folder, opened, narrator)
             finished = _train_and_evaluate(folder, opened, narrator)
     if config.report.enabled:
@@ -292,9 +293,10 @@ def _marked(folder: RunFolder, redactor: Redactor, narrator: Narrator) -> Iterat
     try:
         yield
     except (Interrupted, KeyboardInterrupt) as error:
-        folder.end("interrupted", str(error) or "Ctrl-C came")
+        because = (str(error) or "Ctrl-C came").rstrip(".")
+        folder.end("interrupted", because)
         narrator.say(f"Interrupted; what is there lies in {folder.path}")
-        raise Interrupted(str(error) or "Ctrl-C came.") from None
+        raise Interrupted(f"{because}.") from None
     except OSError as error:
         because = _describe_os_error(error)
         with suppress(OSError):

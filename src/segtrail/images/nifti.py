@@ -62,7 +62,11 @@ def read_volume(path: Path) -> Volume:
         raise InputError(f"{path.name} holds complex numbers; expected real intensities or labels.")
     try:
         data = np.asarray(image.dataobj, dtype=np.float32)
-    except (ValueError, TypeError, OSError, OverflowError, MemoryError) as error:
+    except MemoryError:
+        raise InputError(
+            f"{path.name} holds more voxels than the memory here can take, or its header is damaged."
+        ) from None
+    except (ValueError, TypeError, OSError, OverflowError) as error:
         raise InputError(
             f"{path.name} holds fewer voxels than its header says, or of an unknown kind."
         ) from error

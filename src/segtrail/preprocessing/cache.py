@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from segtrail.atomic import write_json
@@ -117,10 +117,15 @@ class VolumeCache:
                     self.make_room(wanted, config)
                     sizes = {key: _expected_bytes(scan, config) for key, scan in wanted.items()}
                     held.enter_context(lease(self._root, sizes))
-            except OSError as error:
+            except Timeout:
                 raise InputError(
-                    f"The cache of preprocessed volumes in {self._root} can't be locked or written: "
-                    f"{error.strerror or error}. Set paths.cache_root to another disk."
+                    f"Another run has been making room in the cache of preprocessed volumes for {_LOCK_SECONDS:g} s. "
+                    "Start again when it is done, or set paths.cache_root to a folder of this run's own."
+                ) from None
+            except (OSError, NotImplementedError) as error:
+                raise InputError(
+                    f"The cache of preprocessed volumes in {self._root} can't be locked or written: {error}. "
+                    "Set paths.cache_root to another disk."
                 ) from None
             yield
 

@@ -1,6 +1,7 @@
 """Where this machine keeps the data of a run: beside the runs, never inside them."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from segtrail.atomic import write_json
@@ -53,12 +54,13 @@ def find_data_root(run_dir: Path) -> Path:
     return data_root
 
 
-def fill_in_placeholders(config: Config, config_file: Path) -> Config:
+def fill_in_placeholders(config: Config, config_file: Path, changed: Collection[str] = ()) -> Config:
     """Replace the placeholders of a ``config_resolved.yaml`` by this machine's paths.
 
     Args:
         config: The configuration.
         config_file: Where it was read, so that a run's own note of its paths can be found.
+        changed: Keys that were given on the command line; a path that a person typed is never replaced.
 
     Returns:
         The configuration with real paths.
@@ -71,7 +73,8 @@ def fill_in_placeholders(config: Config, config_file: Path) -> Config:
     if recalled:
         known["${output_root}"] = str(_note_of(config_file.parent).parent.parent)
     values = config.paths.model_dump()
-    if "data_root" in recalled and not Path(values["data_root"]).expanduser().is_dir():
+    typed = bool({"paths", "paths.data_root"} & set(changed))
+    if "data_root" in recalled and not typed and not Path(values["data_root"]).expanduser().is_dir():
         values["data_root"] = recalled[
             "data_root"
         ]  # a relative path, and training starts from another folder now

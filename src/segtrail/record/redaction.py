@@ -41,12 +41,7 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Replace known folders, other absolute paths, the host's name and the login in a text."""
-        text = self._replace_paths(text)
-        for host in self._hosts:
-            text = re.sub(rf"\b{re.escape(host)}\b", "${host}", text)
-        if self._login:
-            text = re.sub(rf"(?<=[\\/]){re.escape(self._login)}(?![\w-])", "${login}", text)
-        return text
+        return self._replace_login(self._replace_hosts(self._replace_paths(text)))
 
     def redact_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Redact a configuration, so that it stays valid.
@@ -62,19 +57,28 @@ class Redactor:
 
     def redact_command(self, arguments: Sequence[str]) -> str:
         """Join a command line for the record; arguments with spaces are quoted."""
-        redacted = [self._redact_argument(argument) for argument in arguments]
+        redacted = [
+            self.redact(argument) if before == "--note" else self._redact_argument(argument)
+            for before, argument in zip(["", *arguments], arguments, strict=False)
+        ]
         return " ".join(f'"{argument}"' if " " in argument else argument for argument in redacted)
 
     def _redact_argument(self, argument: str) -> str:
         key, sign, value = argument.partition("=")
         if sign and _is_absolute(value):
-            return f"{key}={self._redact_path(value)}"
-        return self._redact_path(argument) if _is_absolute(argument) else self.redact(argument)
+            return f"{key}={self._replace_hosts(self._redact_path(value))}"
+        if _is_absolute(argument):
+            return self._replace_hosts(self._redact_path(argument))
+        return self.redact(argument)
 
     def _redact_values(self, value: Any) -> Any:
         """Redact paths in every string inside nested mappings and lists."""
         if isinstance(value, str):
-            return self._redact_path(value) if _is_absolute(value) else self._replace_paths(value)
+            return (
+                self._redact_path(value)
+                if _is_absolute(value)
+                else self._replace_login(self._replace_paths(value))
+            )
         if isinstance(value, Mapping):
             return {key: self._redact_values(item) for key, item in value.items()}
         if isinstance(value, Sequence):
@@ -84,7 +88,17 @@ class Redactor:
     def _redact_path(self, path: str) -> str:
         """Replace a text that is one absolute path, blanks in it included."""
         known = self._replace_known(path)
-        return f"${{path}}/{_last_part(known)}" if _is_absolute(known) else known
+        return self._replace_login(f"${{path}}/{_last_part(known)}" if _is_absolute(known) else known)
+
+    def _replace_hosts(self, text: str) -> str:
+        for host in self._hosts:
+            text = re.sub(rf"\b{re.escape(host)}\b", "${host}", text)
+        return text
+
+    def _replace_login(self, text: str) -> str:
+        if not self._login:
+            return text
+        return re.sub(rf"(?<=[\\/]){re.escape(self._login)}(?![\w-])", "${login}", text)
 
     def _replace_known(self, text: str) -> str:
         for path, placeholder in self._known:

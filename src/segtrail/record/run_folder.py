@@ -41,23 +41,12 @@ class RunFolder:
         Raises:
             InputError: The folder can't be made.
         """
-        moment = datetime.now(UTC)
-        while True:
-            path = output_root / "runs" / moment.strftime("run_%Y%m%d_%H%M%S")
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.mkdir()
-                break
-            except FileExistsError:
-                if not path.is_dir():
-                    raise InputError(f"The run folder can't be made: {path.parent} is a file.") from None
-                moment += timedelta(seconds=1)
-            except OSError as error:
-                raise InputError(
-                    f"The run folder can't be made in {output_root}: {error.strerror}."
-                ) from None
-        for name in ("checkpoints", "predictions", "examples"):
-            (path / name).mkdir()
+        try:
+            path = claim_folder(output_root / "runs", "run")
+            for name in ("checkpoints", "predictions", "examples"):
+                (path / name).mkdir()
+        except OSError as error:
+            raise InputError(f"The run folder can't be made in {output_root}: {error.strerror}.") from None
         return cls(path)
 
     @property
@@ -78,6 +67,31 @@ class RunFolder:
     def end(self, status: Status, because: str) -> None:
         """Mark the run as ended."""
         self.write_state(status=status, ended_utc=utc_now(), ended_because=because)
+
+
+def claim_folder(parent: Path, name: str) -> Path:
+    """Make a new folder ``NAME_YYYYMMDD_HHMMSS`` (UTC); when it is taken, the next free second.
+
+    Args:
+        parent: Where to make it; made as well.
+        name: What stands before the time.
+
+    Returns:
+        The folder, which nobody else has got.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    moment = datetime.now(UTC)
+    while True:
+        path = parent / f"{name}_{moment:%Y%m%d_%H%M%S}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            moment += timedelta(seconds=1)
+        else:
+            return path
 
 
 def find_run(name: str, output_root: Path) -> RunFolder:

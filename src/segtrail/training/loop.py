@@ -1,5 +1,6 @@
 """The training loop, readable from top to bottom."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from segtrail.compute import Compute
 from segtrail.config.schema import Config
-from segtrail.errors import Interrupted, TrainingFailed
+from segtrail.errors import Interrupted, SegtrailError, TrainingFailed
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import LossValue, SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
@@ -124,10 +125,14 @@ class Training:
             try:
                 for epoch in range(1, self.config.train.max_epochs + 1):
                     self._run_epoch(epoch, stop)
+            except SegtrailError as error:
+                raise type(error)(_without_trace(str(error))) from None
             except Exception as error:
                 if is_out_of_memory(error):
                     raise out_of_memory(self.config, self.built.size_divisor) from None
                 raise
+            finally:
+                self._end_workers()
         return self.outcome
 
     def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
@@ -228,8 +233,18 @@ class Training:
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=self.compute.device.type == "cuda",
-            worker_init_fn=leave_signals_to_the_main_process,
+            worker_init_fn=_start_worker,
         )
+
+    def _end_workers(self) -> None:
+        """Workers don't hear SIGTERM, by which torch would end one that hangs: it would keep the program alive."""
+        iterator: Any = getattr(self.loader, "_iterator", None)
+        if iterator is None:
+            return
+        iterator._shutdown_workers()
+        for worker in iterator._workers:
+            if worker.is_alive():
+                worker.kill()
 
     def _not_finite(self, what: str, epoch: int, step: int) -> TrainingFailed:
         names = ", ".join(sorted({self.cases[key.case].case for key in _batch_keys(self.batches, step)}))
@@ -238,6 +253,18 @@ class Training:
             f"Look at these images, or train with a lower optim.lr (now {self.config.optim.lr:g}) "
             "or train.precision=fp32."
         )
+
+
+def _start_worker(_number: int) -> None:
+    leave_signals_to_the_main_process()
+    sys.stdout = sys.stderr  # standard output is kept for the answer, whatever own transforms print
+
+
+def _without_trace(message: str) -> str:
+    """Leave the sentence of an error that torch brings from a worker with the trace around it."""
+    if "Original Traceback" not in message:
+        return message
+    return message.strip().splitlines()[-1].partition(": ")[2]
 
 
 def _batch_keys(batches: EpochBatches, step: int) -> list[PatchKey]:

@@ -39,7 +39,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
+    return isinstance(error, (RuntimeError, OSError)) and any(sign in text for sign in _SIGNS)
 
 
 def out_of_memory(config: Config, divisor: Sequence[int] | None) -> TrainingFailed:

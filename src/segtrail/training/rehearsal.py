@@ -1,10 +1,10 @@
 """A step without consequences on the first patch, so that what can't be trained fails before there is a run folder."""
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from segtrail.compute import Compute
 from segtrail.config.schema import Config
@@ -24,11 +24,11 @@ def rehearse(
     cases: Sequence[PreparedCase],
     description: DatasetDescription,
 ) -> None:
-    """Make one patch and compute its loss with a copy of the network, in a batch as small as the smallest one.
+    """Make one patch and compute its loss, in a batch as small as the smallest one.
 
     Args:
         config: The configuration, spacing resolved.
-        built: The network on its device; it is left as it is.
+        built: The network on its device; its state is brought back.
         compute: Device and precision.
         cases: The training cases.
         description: The data set.
@@ -56,13 +56,22 @@ def _compute_loss(
 ) -> None:
     image, labels = PatchDataset(cases, config)[PatchKey(1, 0, 0)]
     n = _smallest_batch(config, len(cases))
-    network = copy.deepcopy(built.network).train()
     loss = SegmentationLoss(config.train.loss, n_classes).to(compute.device)
-    with torch.no_grad():
+    with _state_kept(built.network):
         with compute.autocast():
-            output = network(image.expand(n, *image.shape).to(compute.device))
+            output = built.network.train()(torch.stack([image] * n).to(compute.device))
         _require_shape(output, (n, n_classes, *labels.shape))
-        loss(output, labels.expand(n, *labels.shape).to(compute.device))
+        loss(output, torch.stack([labels] * n).to(compute.device))
+
+
+@contextmanager
+def _state_kept(network: nn.Module) -> Iterator[None]:
+    """Bring back what a pass changes, such as the statistics of batch norm; not every network can be copied."""
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    try:
+        yield
+    finally:
+        network.load_state_dict(state)
 
 
 def _require_shape(output: Tensor, expected: tuple[int, ...]) -> None:
