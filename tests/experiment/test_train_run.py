@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,115 +212,6 @@ def test_dynunet_trains_with_deep_supervision_and_slides_its_window(
     assert read_history(only_run(tmp_path))[0]["val_dice"] != ""
 
 
-def test_own_network_loss_and_transform_are_used_and_hashed(
-    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "my_parts.py").write_text(
-        "import torch\n"
-        "class Net(torch.nn.Conv3d):\n"
-        "    def __init__(self, in_channels, out_channels):\n"
-        "        super().__init__(in_channels, out_channels, 3, padding=1)\n"
-        "class Loss:\n"
-        "    def __call__(self, logits, target):\n"
-        "        return ((logits.softmax(1) - target) ** 2).mean()\n"
-        "def transform(image, label, generator):\n"
-        "    return image + 1, label\n",
-        encoding="utf-8",
-    )
-    monkeypatch.chdir(tmp_path)
-    own = [
-        "model={name: 'my_parts:Net'}",
-        "train.loss.name=my_parts:Loss",
-        "augment.transforms=['my_parts:transform']",
-    ]
-    result = segtrail("train", tiny_config, *own, "report.enabled=false")
-    sys.modules.pop("my_parts", None)
-    assert result.exit_code == 0, result.stderr
-    state = json.loads((only_run(tmp_path) / "run.json").read_text(encoding="utf-8"))
-    assert len(state["model"]["source_sha256"]) == 64
-    assert {len(digest) for digest in state["own_code"].values()} == {64}
-    assert set(state["own_code"]) == {"my_parts:Net", "my_parts:Loss", "my_parts:transform"}
-
-
-@pytest.mark.parametrize(
-    ("code", "override", "expected"),
-    [
-        (
-            "import torch\nclass Net(torch.nn.Conv3d):\n    def __init__(self, in_channels, out_channels):\n"
-            "        super().__init__(in_channels, 7, 3, padding=1)\n",
-            "model={name: 'wrong_parts:Net'}",
-            "logits of shape",
-        ),
-        (
-            "class Net:\n    def __init__(self, **_):\n        raise KeyError('weights')\n",
-            "model={name: 'wrong_parts:Net'}",
-            "weights",
-        ),
-        (
-            "class Loss:\n    def __call__(self, logits, target):\n        raise OSError('no table')\n",
-            "train.loss.name=wrong_parts:Loss",
-            "no table",
-        ),
-        (
-            "def transform(image, label, generator):\n    return image[:, 1:], label\n",
-            "augment.transforms=['wrong_parts:transform']",
-            "must keep both",
-        ),
-    ],
-    ids=["logits of another shape", "no network", "a loss that fails", "a patch of another shape"],
-)
-def test_own_code_that_fails_is_told_before_there_is_a_run_folder(
-    tmp_path: Path,
-    tiny_config: Path,
-    segtrail: Command,
-    monkeypatch: pytest.MonkeyPatch,
-    code: str,
-    override: str,
-    expected: str,
-) -> None:
-    (tmp_path / "wrong_parts.py").write_text(code, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    result = segtrail("train", tiny_config, override)
-    sys.modules.pop("wrong_parts", None)
-    assert result.exit_code == 2
-    assert expected in result.stderr
-    assert "Traceback" not in result.stderr
-    assert not (tmp_path / "outputs" / "runs").exists()
-
-
-def test_a_transform_may_give_a_flipped_view_of_doubles(
-    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    code = "def flip(image, label, generator):\n    return (image * 1.0).astype('f8')[..., ::-1], label[..., ::-1]\n"
-    (tmp_path / "flipping.py").write_text(code, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    result = segtrail("train", tiny_config, "augment.transforms=['flipping:flip']", "report.enabled=false")
-    sys.modules.pop("flipping", None)
-    assert result.exit_code == 0, result.stderr
-
-
-def test_a_network_that_changes_its_input_and_can_not_be_copied_trains(
-    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "unusual.py").write_text(
-        "import torch\n"
-        "class Net(torch.nn.Module):\n"
-        "    def __init__(self, in_channels, out_channels):\n"
-        "        super().__init__()\n"
-        "        convolution = torch.nn.Conv3d(in_channels, out_channels, 3, padding=1)\n"
-        "        self.convolution = torch.nn.utils.weight_norm(convolution)\n"
-        "    def forward(self, image):\n"
-        "        image -= image.mean()\n"
-        "        return self.convolution(image)\n",
-        encoding="utf-8",
-    )
-    monkeypatch.chdir(tmp_path)
-    own = ["model={name: 'unusual:Net'}", "train.max_epochs=1", "report.enabled=false"]
-    result = segtrail("train", tiny_config, *own)
-    sys.modules.pop("unusual", None)
-    assert result.exit_code == 0, result.stderr
-
-
 def test_the_rehearsal_leaves_the_network_as_it_was(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,23 +237,6 @@ def test_a_run_folder_that_can_not_be_opened_goes_again(
     assert result.exit_code == 2
     assert "local_paths" in result.stderr
     assert list((tmp_path / "outputs" / "runs").iterdir()) == []
-
-
-def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_case(
-    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "bad_loss.py").write_text(
-        "class Loss:\n    def __call__(self, logits, target):\n        return logits.sum() * float('nan')\n",
-        encoding="utf-8",
-    )
-    monkeypatch.chdir(tmp_path)
-    result = segtrail("train", tiny_config, "train.loss.name=bad_loss:Loss")
-    sys.modules.pop("bad_loss", None)
-    assert result.exit_code == 1
-    assert "epoch 1, step 1" in result.stderr
-    assert "case_" in result.stderr
-    state = json.loads((only_run(tmp_path) / "run.json").read_text(encoding="utf-8"))
-    assert state["status"] == "failed"
 
 
 def test_out_of_memory_names_remedies_with_numbers_that_fit(
