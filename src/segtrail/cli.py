@@ -42,11 +42,13 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console may not be UTF-8
             stream.reconfigure(encoding="utf-8", errors="replace")
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(args=arguments, prog_name="segtrail", standalone_mode=False)
     except _USAGE_ERROR as error:
-        words = sys.argv[1:] if arguments is None else arguments
-        code = _end(f"{error.format_message()} `segtrail --help` shows what there is.", 2, "--json" in words)
+        code = _end(f"{error.format_message()} `segtrail --help` shows what there is.", 2, as_json)
+    except typer.Abort:
+        code = _end("Ctrl-C came.", Interrupted.exit_code, as_json)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -109,6 +109,7 @@ def test_a_transform_may_give_a_flipped_view_of_doubles(
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_network_that_changes_its_input_and_can_not_be_copied_trains(
     tiny_config: Path, segtrail: Command, write_my_parts: Write
 ) -> None:
