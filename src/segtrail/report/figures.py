@@ -15,7 +15,7 @@ from segtrail.report.record_schema import EpochRow
 
 # Okabe and Ito's palette; lines differ in dashes as well as in colour.
 _BLUE, _ORANGE, _GREEN, _INK = "#0072B2", "#D55E00", "#009E73", "#222222"
-_SIZE_INCHES = (6.69, 1.85)
+_SIZE_INCHES = (6.69, 1.75)
 _MOST_MARKED_EPOCHS = 40
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "segtrail",

@@ -5,6 +5,7 @@ from segtrail.report.record_schema import Aggregate, CheckOutcome, DatasetSummar
 from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count, format_number
 
 _FINDINGS_SHOWN = 20
+_FINDINGS_ON_ONE_PAGE = 5
 _SIDE_ORDER = ("all", "train", "val", "test")
 _FAILED_WORDS = {"error": "failed", "warning": "warning", "note": "note"}
 _FAILED_TONES: dict[str, Tone] = {"error": "bad", "warning": "warning", "note": "neutral"}
@@ -122,9 +123,9 @@ def _checks(checks: list[CheckOutcome]) -> list[Part]:
     caption = (
         f"{format_count(len(checks), 'check')} before training: {passed} passed, {failed} found something."
     )
-    return [
-        Table([Column("Check", 2.2), Column("Outcome", 0.8), Column("What was found", 3.5)], rows, caption)
-    ]
+    columns = [Column("Check", 2.2), Column("Outcome", 0.8), Column("What was found", 3.5)]
+    short = sum(len(check.findings) for check in checks) <= _FINDINGS_ON_ONE_PAGE
+    return [Table(columns, rows, caption, keep_together=short)]
 
 
 def _outcome(check: CheckOutcome) -> str:

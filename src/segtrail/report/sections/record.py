@@ -121,7 +121,7 @@ def configuration_section(config: Mapping[str, Any] | None) -> list[Part]:
     rows = [Row([key, value]) for key, value in flatten(config)]
     columns = [Column("Key", 1.1, code=True), Column("Value", 1, code=True)]
     caption = "Every value of config_resolved.yaml, defaults and overrides included."
-    return [Heading("Configuration", new_page=True), Table(columns, rows, caption, side_by_side=True)]
+    return [Heading("Configuration"), Table(columns, rows, caption, side_by_side=True)]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
