@@ -76,12 +76,23 @@ def test_own_network_loss_and_transform_are_used_and_hashed(
             "no table",
         ),
         (
+            "class Loss:\n    def __call__(self, logits, target):\n        return logits.detach().mean()\n",
+            "train.loss.name=my_parts:Loss",
+            "does not require grad",
+        ),
+        (
             "def transform(image, label, generator):\n    return image[:, 1:], label\n",
             "augment.transforms=['my_parts:transform']",
             "must keep both",
         ),
     ],
-    ids=["logits of another shape", "no network", "a loss that fails", "a patch of another shape"],
+    ids=[
+        "logits of another shape",
+        "no network",
+        "a loss that fails",
+        "a loss without a gradient",
+        "a patch of another shape",
+    ],
 )
 def test_own_code_that_fails_is_told_before_there_is_a_run_folder(
     tmp_path: Path,
@@ -120,6 +131,10 @@ def test_a_network_that_changes_its_input_and_can_not_be_copied_trains(
         "        super().__init__()\n"
         "        convolution = torch.nn.Conv3d(in_channels, out_channels, 3, padding=1)\n"
         "        self.convolution = torch.nn.utils.weight_norm(convolution)\n"
+        "    def get_extra_state(self):\n"
+        "        return 'a word'\n"
+        "    def set_extra_state(self, state):\n"
+        "        assert state == 'a word'\n"
         "    def forward(self, image):\n"
         "        image -= image.mean()\n"
         "        return self.convolution(image)\n"

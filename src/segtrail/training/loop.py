@@ -213,7 +213,7 @@ class Training:
         content: dict[str, Any] = {
             **self.checkpoint_facts,
             "epoch": epoch,
-            "networks": {"main": {key: value.cpu() for key, value in self.network.state_dict().items()}},
+            "networks": {"main": _on_cpu(self.network.state_dict())},
         }
         if name == "last.pt":
             content |= {
@@ -253,6 +253,11 @@ class Training:
             f"Look at these images, or train with a lower optim.lr (now {self.config.optim.lr:g}) "
             "or train.precision=fp32."
         )
+
+
+def _on_cpu(state: dict[str, Any]) -> dict[str, Any]:
+    """Bring tensors to the CPU; a network of one's own may keep plain values beside them."""
+    return {key: value.cpu() if isinstance(value, Tensor) else value for key, value in state.items()}
 
 
 def _start_worker(_number: int) -> None:

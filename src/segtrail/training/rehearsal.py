@@ -1,5 +1,6 @@
 """A step without consequences on the first patch, so that what can't be trained fails before there is a run folder."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -24,7 +25,7 @@ def rehearse(
     cases: Sequence[PreparedCase],
     description: DatasetDescription,
 ) -> None:
-    """Make one patch and compute its loss, in a batch as small as the smallest one.
+    """Make one patch and compute loss and gradient, in a batch as small as the smallest one.
 
     Args:
         config: The configuration, spacing resolved.
@@ -61,17 +62,18 @@ def _compute_loss(
         with compute.autocast():
             output = built.network.train()(torch.stack([image] * n).to(compute.device))
         _require_shape(output, (n, n_classes, *labels.shape))
-        loss(output, torch.stack([labels] * n).to(compute.device))
+        torch.autograd.backward(loss(output, torch.stack([labels] * n).to(compute.device)).total)
 
 
 @contextmanager
 def _state_kept(network: nn.Module) -> Iterator[None]:
-    """Bring back what a pass changes, such as the statistics of batch norm; not every network can be copied."""
-    state = {name: value.clone() for name, value in network.state_dict().items()}
+    """Bring back what a step changes, such as the statistics of batch norm; not every network can be copied."""
+    state = copy.deepcopy(network.state_dict())
     try:
         yield
     finally:
         network.load_state_dict(state)
+        network.zero_grad(set_to_none=True)
 
 
 def _require_shape(output: Tensor, expected: tuple[int, ...]) -> None:
