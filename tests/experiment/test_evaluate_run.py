@@ -70,15 +70,27 @@ def test_the_last_checkpoint_can_be_measured_too(quick_run_dir: Path, segtrail: 
     assert answer["epoch"] == 2
 
 
-def test_other_classes_are_refused(
-    quick_run_dir: Path, segtrail: Command, new_dataset: Callable[..., Any]
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"labels": {"0": "background", "1": "cube"}}, "cube"),
+        ({"modality": {"0": "T1", "1": "T2"}}, "2 under modality"),
+    ],
+    ids=["classes", "channels"],
+)
+def test_data_of_other_classes_or_channels_are_refused(
+    quick_run_dir: Path,
+    segtrail: Command,
+    new_dataset: Callable[..., Any],
+    changes: dict[str, Any],
+    expected: str,
 ) -> None:
     other = new_dataset("other")
     other.add_case("a")
-    other.save(labels={"0": "background", "1": "cube"})
+    other.save(**changes)
     result = segtrail("evaluate", quick_run_dir, other.root)
     assert result.exit_code == 2
-    assert "cube" in result.stderr
+    assert expected in result.stderr
 
 
 def test_an_unknown_case_is_named(quick_run_dir: Path, segtrail: Command) -> None:
@@ -112,17 +124,6 @@ def test_a_device_that_there_is_not_is_refused(quick_run_dir: Path, segtrail: Co
     result = segtrail("evaluate", quick_run_dir, data_of(quick_run_dir), "--device", "banana")
     assert result.exit_code == 2
     assert "banana" in result.stderr
-
-
-def test_images_of_other_channels_are_refused(
-    quick_run_dir: Path, segtrail: Command, new_dataset: Callable[..., Any]
-) -> None:
-    other = new_dataset("other")
-    other.add_case("a")
-    other.save(modality={"0": "T1", "1": "T2"})
-    result = segtrail("evaluate", quick_run_dir, other.root)
-    assert result.exit_code == 2
-    assert "2 under modality" in result.stderr
 
 
 def test_a_damaged_case_that_is_not_asked_for_does_not_matter(

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from segtrail.config.schema import PreprocessConfig
 from segtrail.errors import InputError
@@ -174,6 +175,17 @@ def test_runs_that_start_at_once_keep_to_the_limit_together(data):
             second.claim([data.scans[case] for case in ("case_0", "case_4", "case_5")], NATIVE),
         ):
             pass
+
+
+def test_a_run_waits_while_another_makes_room_and_says_so_when_that_takes_too_long(data, monkeypatch):
+    monkeypatch.setattr("segtrail.preprocessing.cache._LOCK_SECONDS", 0.2)
+    claim = data.cache.claim([data.scans["case_0"]], NATIVE)
+    with (
+        FileLock(data.cache.root / ".lock"),
+        pytest.raises(InputError, match="Another run has been making room"),
+        claim,
+    ):
+        pass
 
 
 def test_a_claim_ends_with_its_block(data):
