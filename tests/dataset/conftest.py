@@ -24,7 +24,7 @@ def failed_checks(scan) -> Callable[..., dict[str, CheckResult]]:
     """Check a data set folder and return the checks that found something, by ID."""
 
     def check(folder, tolerance_mm=0.1):
-        results = check_dataset(scan(folder, tolerance_mm))
+        results = check_dataset(read_description(folder.root), scan(folder, tolerance_mm))
         return {result.check.id: result for result in results if not result.passed}
 
     return check

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from segtrail.dataset.checks import CHECKS, check_dataset, describe_failures
+from segtrail.dataset.description import read_description
 
 SHAPE = (12, 10, 8)
 AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])
@@ -29,7 +30,7 @@ def evidence(failed, check):
 
 
 def test_a_sound_data_set_passes_every_check(folder, scan):
-    results = check_dataset(scan(folder))
+    results = check_dataset(read_description(folder.root), scan(folder))
     assert [result.check.id for result in results] == [check.id for check in CHECKS]
     assert all(result.passed for result in results)
     assert describe_failures(results) == ""
@@ -88,6 +89,32 @@ def test_channels_as_named_pass(new_dataset, failed_checks):
     folder.add_case("two", image((*SHAPE, 2)), label())
     folder.save(modality={"0": "T1", "1": "T2"})
     assert failed_checks(folder) == {}
+
+
+def test_channels_in_one_file_each_are_read_as_one_image(folder, scan):
+    for channel in range(2):
+        folder.write_volume(f"imagesTr/two_000{channel}.nii.gz", image() + channel, AFFINE)
+    folder.write_volume("labelsTr/two.nii.gz", label(), AFFINE)
+    files = ["imagesTr/two_0000.nii.gz", "imagesTr/two_0001.nii.gz"]
+    folder.save(
+        training=[{"image": files, "label": "labelsTr/two.nii.gz", "case": "two"}],
+        modality={"0": "T1", "1": "T2"},
+    )
+    (found,) = scan(folder)
+    assert found.findings == ()
+    assert found.image.files == tuple(files)
+    assert len(found.intensity_percentiles) == 2
+
+
+def test_channels_on_other_grids_are_found(folder, failed_checks):
+    folder.write_volume("imagesTr/two_0000.nii.gz", image(), AFFINE)
+    folder.write_volume("imagesTr/two_0001.nii.gz", image((12, 10, 9)), AFFINE)
+    folder.write_volume("labelsTr/two.nii.gz", label(), AFFINE)
+    files = ["imagesTr/two_0000.nii.gz", "imagesTr/two_0001.nii.gz"]
+    folder.save(training=[{"image": files, "label": "labelsTr/two.nii.gz", "case": "two"}])
+    ((case, sentence),) = evidence(failed_checks(folder), "dimensions")
+    assert case == "two"
+    assert "imagesTr/two_0000.nii.gz is 12x10x8 voxels, imagesTr/two_0001.nii.gz 12x10x9" in sentence
 
 
 def test_a_label_map_with_channels_and_a_flat_image_are_found(folder, failed_checks):
@@ -187,7 +214,7 @@ def test_all_problems_are_told_at_once_with_what_to_do(folder, scan):
     folder.add_case("empty", image(), np.zeros(SHAPE, np.uint8))
     folder.add_case("short", np.full(SHAPE, np.nan, np.float32), label((12, 10, 9)))
     folder.root.joinpath("imagesTr/case_0.nii.gz").unlink()
-    text = describe_failures(check_dataset(scan(folder)))
+    text = describe_failures(check_dataset(read_description(folder.root), scan(folder)))
     for line in (
         "Files are there and readable to the last byte: no (files-readable).",
         "case_0.nii.gz is not there.",

@@ -25,6 +25,18 @@ def refusal(new_dataset):
     return message
 
 
+@pytest.fixture
+def findings(new_dataset):
+    """Describe a data set by these entries, and return what is wrong with them."""
+
+    def of(*entries):
+        folder = new_dataset()
+        folder.save(training=list(entries))
+        return read_description(folder.root).findings
+
+    return of
+
+
 def test_the_description_says_what_the_file_says(make_dataset):
     folder = make_dataset(2)
     folder.save(labels={"1": "left atrium", "0": "background"}, modality={"0": "T1", "1": "T2"})
@@ -64,7 +76,7 @@ def test_leading_dots_and_backslashes_in_paths_are_understood(make_dataset):
     folder = make_dataset(1)
     folder.save(training=[entry("./imagesTr/case_0.nii.gz", "labelsTr\\case_0.nii.gz")])
     case = read_description(folder.root).cases[0]
-    assert (case.image, case.label) == ("imagesTr/case_0.nii.gz", "labelsTr/case_0.nii.gz")
+    assert (case.images, case.label) == (("imagesTr/case_0.nii.gz",), "labelsTr/case_0.nii.gz")
 
 
 @pytest.mark.parametrize("file", ["imagesTr/la.003.nii.gz", "la.003.nii", "./deep/er/la.003.nii.gz"])
@@ -83,35 +95,63 @@ def test_a_case_is_called_as_its_image_without_the_suffix(file):
         "\\\\nas\\a.nii",
     ],
 )
-def test_a_file_outside_the_data_sets_folder_is_refused(refusal, file):
-    assert f"entry 1, image: {file} lies outside the data set's folder" in refusal(training=[entry(file)])
+def test_a_file_outside_the_data_sets_folder_is_a_finding(findings, file):
+    (finding,) = findings(entry(file))
+    assert finding.check == "files-inside"
+    assert "lies outside the data set's folder" in finding.evidence
 
 
-def test_a_metadata_file_of_macos_is_refused(refusal):
-    message = refusal(training=[entry("imagesTr/._a.nii.gz", "labelsTr/._a.nii.gz")])
-    assert "entry 1, image: imagesTr/._a.nii.gz is a macOS metadata file" in message
-    assert "entry 1, label: labelsTr/._a.nii.gz is a macOS metadata file" in message
+def test_a_metadata_file_of_macos_is_a_finding(findings):
+    found = findings(entry("imagesTr/._a.nii.gz", "labelsTr/._a.nii.gz"))
+    assert [finding.check for finding in found] == ["mac-files", "mac-files"]
+    assert "imagesTr/._a.nii.gz is a macOS metadata file" in found[0].evidence
 
 
-def test_all_problems_of_the_entries_are_told_at_once(refusal):
-    message = refusal(
-        training=[
-            entry("imagesTr/a.nii.gz"),
-            "imagesTr/b.nii.gz",
-            {"image": "imagesTr/c.nii.gz"},
-            entry("imagesTr/d.dcm"),
-            entry("other/a.nii"),
-            entry("../e.nii.gz"),
-        ]
+def test_all_problems_of_the_entries_are_told_at_once(findings):
+    found = findings(
+        entry("imagesTr/a.nii.gz"),
+        "imagesTr/b.nii.gz",
+        {"image": "imagesTr/c.nii.gz"},
+        entry("imagesTr/d.dcm", "labelsTr/d.nii.gz"),
+        entry("other/a.nii", "labelsTr/other.nii.gz"),
+        entry("../e.nii.gz", "labelsTr/e.nii.gz"),
+        {"image": [], "label": "labelsTr/f.nii.gz"},
+        entry("imagesTr/g.nii.gz", "labelsTr/a.nii.gz"),
+        entry("imagesTr/h.nii.gz", "imagesTr/h.nii.gz"),
+        {**entry("imagesTr/i.nii.gz", "labelsTr/i.nii.gz"), "case": "a/b"},
     )
-    for problem in (
-        'entry 2: expected {"image": file, "label": file}',
-        "entry 3: expected",
-        "entry 4, image: imagesTr/d.dcm is no .nii or .nii.gz file",
-        "entry 5: a case named a stands there already",
-        "entry 6, image: ../e.nii.gz lies outside",
-    ):
-        assert problem in message
+    assert [(finding.check, finding.evidence.split()[1]) for finding in found] == [
+        ("entries", "2"),
+        ("entries", "3"),
+        ("entries", "4"),
+        ("entries-once", "5"),
+        ("files-inside", "6"),
+        ("entries", "7"),
+        ("entries-once", "8"),
+        ("entries-once", "9"),
+        ("entries", "10"),
+    ]
+
+
+def test_sound_entries_beside_faulty_ones_stay(new_dataset):
+    folder = new_dataset()
+    folder.save(training=[entry("../e.nii.gz"), entry("imagesTr/a.nii.gz")])
+    assert [case.case for case in read_description(folder.root).cases] == ["a"]
+
+
+def test_channels_may_lie_in_one_file_each_under_a_name_of_their_own(new_dataset):
+    folder = new_dataset()
+    images = ["imagesTr/a_0000.nii.gz", "imagesTr/a_0001.nii.gz"]
+    folder.save(training=[{"image": images, "label": "labelsTr/a.nii.gz", "case": "a"}])
+    (case,) = read_description(folder.root).cases
+    assert (case.case, case.images) == ("a", tuple(images))
+
+
+def test_images_without_labels_are_listed_and_unfit_ones_passed_over(new_dataset):
+    folder = new_dataset()
+    test = ["./imagesTs/a.nii.gz", {"image": "imagesTs/b.nii.gz"}, "../c.nii.gz", 4, "imagesTs/._d.nii.gz"]
+    folder.save(training=[entry("imagesTr/a.nii.gz")], test=test)
+    assert read_description(folder.root).unlabelled == (("imagesTs/a.nii.gz",), ("imagesTs/b.nii.gz",))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from segtrail.dataset.scan import CaseScan, Finding
+from segtrail.dataset.description import DatasetDescription
+from segtrail.dataset.findings import Finding
+from segtrail.dataset.scan import CaseScan
 
 Severity = Literal["error", "warning", "note"]
 
@@ -39,6 +41,30 @@ class CheckResult:
 
 
 CHECKS = (
+    Check(
+        "entries",
+        "Every entry names an image and a label",
+        "error",
+        "Correct the entries in dataset.json.",
+    ),
+    Check(
+        "entries-once",
+        "No case and no file stands there twice",
+        "error",
+        "Take the second entry out of dataset.json, or give the case another name.",
+    ),
+    Check(
+        "files-inside",
+        "All files lie in the data set's folder",
+        "error",
+        "Put the files into the data set's folder, and name them from there.",
+    ),
+    Check(
+        "mac-files",
+        "No entry names a macOS metadata file",
+        "error",
+        "Take the entries that begin with ._ out of dataset.json.",
+    ),
     Check(
         "files-readable",
         "Files are there and readable to the last byte",
@@ -90,19 +116,19 @@ CHECKS = (
 )
 
 
-def check_dataset(scans: Sequence[CaseScan]) -> tuple[CheckResult, ...]:
+def check_dataset(description: DatasetDescription, scans: Sequence[CaseScan]) -> tuple[CheckResult, ...]:
     """Judge what reading a data set gave.
 
     Args:
+        description: The data set.
         scans: One scan per case.
 
     Returns:
         One result per check, in a fixed order.
     """
     findings: dict[str, list[Finding]] = defaultdict(list)
-    for scan in scans:
-        for finding in scan.findings:
-            findings[finding.check].append(finding)
+    for finding in (*description.findings, *(found for scan in scans for found in scan.findings)):
+        findings[finding.check].append(finding)
     findings["duplicate-images"] = [
         Finding("duplicate-images", names[0], f"{', '.join(names)} hold the same voxels")
         for names in identical_images(scans)
@@ -126,12 +152,17 @@ def identical_images(scans: Sequence[CaseScan]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(group) for group in names.values() if len(group) > 1)
 
 
+def describe_finding(finding: Finding) -> str:
+    """Return a finding as one sentence, its case in front."""
+    return f"{finding.case}: {finding.evidence}." if finding.case else f"{finding.evidence}."
+
+
 def describe_failures(results: Sequence[CheckResult]) -> str:
     """List every finding of the checks that stop training, with what to do about each."""
     lines = []
     for result in results:
         if result.stops_training:
             lines.append(f"{result.check.title}: no ({result.check.id}).")
-            lines += [f"  {finding.case}: {finding.evidence}." for finding in result.findings]
+            lines += [f"  {describe_finding(finding)}" for finding in result.findings]
             lines.append(f"  What to do: {result.check.remedy}")
     return "\n".join(lines)

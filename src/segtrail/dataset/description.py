@@ -2,21 +2,35 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from segtrail.dataset.findings import Finding
 from segtrail.errors import InputError
+
+# What every file system takes as a name.
+_CASE_NAME = re.compile(r"""[^\\/:*?"<>|\x00-\x1f.][^\\/:*?"<>|\x00-\x1f]*""")
 
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """One labelled case: its name and its two files, relative to the data set's root."""
+    """One labelled case: its name and its files, relative to the data set's root.
+
+    Attributes:
+        case: What the entry's "case" says, else the image's file name without ``.nii`` or ``.nii.gz``.
+        images: One file that holds all channels, or one file for each channel in their order.
+    """
 
     case: str
-    image: str
+    images: tuple[str, ...]
     label: str
     group: str | None = None
+
+    def image_paths(self, root: Path) -> list[Path]:
+        """Return the image's files under the data set's folder."""
+        return [root / file for file in self.images]
 
 
 @dataclass(frozen=True)
@@ -27,11 +41,14 @@ class DatasetDescription:
         root: Folder that the files are relative to.
         labels: Class name by label value; 0 is background.
         modality: Channel name by channel number, as strings.
-        cases: The labelled cases, in the file's order.
+        cases: The labelled cases that can be looked for, in the file's order.
+        unlabelled: Images without a label, listed under "test": one tuple of files for each.
+        findings: What is wrong with the other entries.
         sha256: SHA-256 of ``dataset.json``.
     """
 
     root: Path
+    file_name: str
     name: str
     description: str
     licence: str
@@ -40,6 +57,8 @@ class DatasetDescription:
     modality: dict[str, str]
     labels: dict[int, str]
     cases: tuple[CaseFiles, ...]
+    unlabelled: tuple[tuple[str, ...], ...]
+    findings: tuple[Finding, ...]
     sha256: str
 
     @property
@@ -68,8 +87,7 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
         The description.
 
     Raises:
-        InputError: The file is missing or damaged, or names files that no data set may name;
-            all problems of the entries are listed at once.
+        InputError: The file is missing or damaged. What is wrong with single entries comes as findings.
     """
     path = root / file_name
     raw = _read(path, root)
@@ -81,8 +99,10 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
         raise InputError(
             f'{file_name} of the data set has no list "training" of cases, as the decathlon layout expects.'
         )
+    cases, findings = _read_entries(content["training"], file_name)
     return DatasetDescription(
         root=root,
+        file_name=file_name,
         name=str(content.get("name", root.name)),
         description=str(content.get("description", "")),
         licence=str(content.get("licence", content.get("license", ""))),
@@ -90,7 +110,9 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
         release=str(content.get("release", content.get("relase", ""))),  # the decathlon's own spelling
         modality=_modality(content, file_name),
         labels=_labels(content, file_name),
-        cases=_cases(content["training"], file_name),
+        cases=cases,
+        unlabelled=_unlabelled(content.get("test")),
+        findings=findings,
         sha256=hashlib.sha256(raw).hexdigest(),
     )
 
@@ -129,46 +151,97 @@ def _labels(content: dict[str, Any], file_name: str) -> dict[int, str]:
     return dict(sorted(labels.items()))
 
 
-def _cases(entries: list[Any], file_name: str) -> tuple[CaseFiles, ...]:
+def _read_entries(entries: list[Any], file_name: str) -> tuple[tuple[CaseFiles, ...], tuple[Finding, ...]]:
     if not entries:
         raise InputError(f'The list "training" in {file_name} is empty; there is nothing to train on.')
-    problems: list[str] = []
-    cases: dict[str, CaseFiles] = {}
+    reader = _EntryReader(file_name)
     for number, entry in enumerate(entries, start=1):
-        case = _case(entry, f"entry {number}", problems)
-        if case is None:
-            continue
-        if case.case in cases:
-            problems.append(f"entry {number}: a case named {case.case} stands there already")
-        cases[case.case] = case
-    if problems:
-        listing = "\n".join(f"  {problem}." for problem in problems)
-        raise InputError(f"{file_name} names cases that can't be used:\n{listing}")
-    return tuple(cases.values())
+        reader.read(entry, number)
+    return tuple(reader.cases.values()), tuple(reader.findings)
 
 
-def _case(entry: Any, where: str, problems: list[str]) -> CaseFiles | None:
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("image", "label")):
-        problems.append(f'{where}: expected {{"image": file, "label": file}}')
+class _EntryReader:
+    """Reads the entries of "training" one after the other; what is wrong with one becomes a finding."""
+
+    def __init__(self, file_name: str) -> None:
+        self._file_name = file_name
+        self._taken: dict[str, str] = {}
+        self.cases: dict[str, CaseFiles] = {}
+        self.findings: list[Finding] = []
+
+    def read(self, entry: Any, number: int) -> None:
+        """Read one entry; the first has number 1."""
+        where = f"entry {number} of {self._file_name}"
+        images, label = _files_of(entry)
+        if images is None or label is None:
+            self._find("entries", None, f'{where} is not of the form {{"image": file, "label": file}}')
+            return
+        case = str(entry.get("case", case_name(images[0])))
+        problems = [problem for file in (*images, label) for problem in _problems_of(file)]
+        if "case" in entry and not _CASE_NAME.fullmatch(case):
+            problems.append(("entries", f"the case name {case!r} can't be the name of a file"))
+        for check, problem in problems:
+            self._find(check, case, f"{where}: {problem}")
+        if not problems and not self._is_taken(case, (*images, label), where):
+            group = entry.get("group")
+            self.cases[case] = CaseFiles(case, images, label, None if group is None else str(group))
+
+    def _is_taken(self, case: str, files: tuple[str, ...], where: str) -> bool:
+        if case in self.cases:
+            self._find("entries-once", case, f"{where}: a case named {case} stands there already")
+            return True
+        for file in files:
+            if file in self._taken:
+                self._find("entries-once", case, f"{where}: {file} belongs to {self._taken[file]} already")
+                return True
+        if len(set(files)) < len(files):
+            self._find("entries-once", case, f"{where} names one file twice")
+            return True
+        self._taken |= dict.fromkeys(files, case)
+        return False
+
+    def _find(self, check: str, case: str | None, evidence: str) -> None:
+        self.findings.append(Finding(check, case, evidence))
+
+
+def _files_of(entry: Any) -> tuple[tuple[str, ...] | None, str | None]:
+    """Return the image files and the label of an entry; None for what it does not name."""
+    if not isinstance(entry, dict):
+        return None, None
+    label = entry.get("label")
+    return _image_files(entry.get("image")), _posix(label) if isinstance(label, str) and label else None
+
+
+def _image_files(value: Any) -> tuple[str, ...] | None:
+    files = [value] if isinstance(value, str) else value
+    if not isinstance(files, list) or not files or not all(isinstance(file, str) and file for file in files):
         return None
-    files = [_inside_root(entry[key], f"{where}, {key}", problems) for key in ("image", "label")]
-    if files[0] is None or files[1] is None:
-        return None
-    group = entry.get("group")
-    return CaseFiles(case_name(files[0]), files[0], files[1], None if group is None else str(group))
+    return tuple(_posix(file) for file in files)
 
 
-def _inside_root(file: str, where: str, problems: list[str]) -> str | None:
-    path = PurePosixPath(file.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
-        problems.append(f"{where}: {file} lies outside the data set's folder")
-    elif path.name.startswith("._"):
-        problems.append(f"{where}: {file} is a macOS metadata file, not an image")
-    elif not path.name.endswith((".nii", ".nii.gz")):
-        problems.append(f"{where}: {file} is no .nii or .nii.gz file")
-    else:
-        return path.as_posix()
-    return None
+def _unlabelled(entries: Any) -> tuple[tuple[str, ...], ...]:
+    """Read the list "test", whose entries are files or mappings with an image; others are passed over."""
+    if not isinstance(entries, list):
+        return ()
+    values = [entry.get("image") if isinstance(entry, dict) else entry for entry in entries]
+    found = [files for value in values if (files := _image_files(value)) is not None]
+    return tuple(files for files in found if not any(_problems_of(file) for file in files))
+
+
+def _posix(file: str) -> str:
+    return PurePosixPath(file.replace("\\", "/")).as_posix()
+
+
+def _problems_of(file: str) -> list[tuple[str, str]]:
+    """Return what forbids to read a file, with the check that says so."""
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts):
+        return [("files-inside", f"{file} lies outside the data set's folder")]
+    if path.name.startswith("._"):
+        return [("mac-files", f"{file} is a macOS metadata file, not an image")]
+    if not path.name.endswith((".nii", ".nii.gz")):
+        return [("entries", f"{file} is no .nii or .nii.gz file")]
+    return []
 
 
 def case_name(file: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrail.dataset.description import CaseFiles, DatasetDescription
+from segtrail.dataset.findings import Finding
 from segtrail.errors import InputError
 from segtrail.images.geometry import (
     RasReorientation,
@@ -18,25 +19,16 @@ from segtrail.images.geometry import (
     largest_displacement_mm,
     spacing_mm,
 )
-from segtrail.images.nifti import Volume, read_volume
+from segtrail.images.nifti import Volume, read_volume, stack_channels
 
 PERCENTILES = (0.0, 0.5, 5.0, 50.0, 95.0, 99.5, 100.0)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that a check found: which check, which case, and the evidence in a sentence."""
-
-    check: str
-    case: str | None
-    evidence: str
-
-
-@dataclass(frozen=True)
 class FileFacts:
-    """What is known of one file. Shape, spacing and orientation are those of the file's own axes."""
+    """What is known of an image or label. Shape, spacing and orientation are those of the file's own axes."""
 
-    file: str
+    files: tuple[str, ...]
     sha256_file: str
     sha256_voxels: str
     dtype: str
@@ -96,10 +88,10 @@ def scan_case(description: DatasetDescription, files: CaseFiles, geometry_tolera
     def find(check: str, evidence: str) -> None:
         findings.append(Finding(check, files.case, evidence))
 
-    image = _read(description, files.image, find)
+    image = _read_image(description, files.images, find)
     label = _read(description, files.label, find)
     if image is not None:
-        _check_image(image, files.image, description.n_channels, find)
+        _check_image(image, ", ".join(files.images), description.n_channels, find)
     if label is not None:
         _check_label(label, files.label, description.labels, find)
     if image is not None and label is not None:
@@ -107,8 +99,8 @@ def scan_case(description: DatasetDescription, files: CaseFiles, geometry_tolera
     return CaseScan(
         case=files.case,
         group=files.group,
-        image=_facts(image, files.image) if image else None,
-        label=_facts(label, files.label) if label else None,
+        image=_facts(image, files.images) if image else None,
+        label=_facts(label, (files.label,)) if label else None,
         intensity_percentiles=_percentiles(image) if image else (),
         volumes_ml=_volumes_ml(label, description.class_names) if label else {},
         findings=tuple(findings),
@@ -131,6 +123,20 @@ def voxel_hash(volume: Volume) -> str:
         digest.update(repr(array.shape).encode())
         digest.update(array.data)
     return digest.hexdigest()
+
+
+def _read_image(
+    description: DatasetDescription, files: tuple[str, ...], find: Callable[[str, str], None]
+) -> Volume | None:
+    channels = [_read(description, file, find) for file in files]
+    whole = [channel for channel in channels if channel is not None]
+    if len(whole) < len(files):
+        return None
+    try:
+        return stack_channels(whole, files)
+    except InputError as error:
+        find("dimensions", str(error).rstrip("."))
+        return None
 
 
 def _read(description: DatasetDescription, file: str, find: Callable[[str, str], None]) -> Volume | None:
@@ -192,9 +198,9 @@ def _size(volume: Volume) -> str:
     return "x".join(map(str, volume.spatial_shape))
 
 
-def _facts(volume: Volume, file: str) -> FileFacts:
+def _facts(volume: Volume, files: tuple[str, ...]) -> FileFacts:
     return FileFacts(
-        file=file,
+        files=files,
         sha256_file=volume.file_sha256,
         sha256_voxels=voxel_hash(volume),
         dtype=volume.stored_dtype,

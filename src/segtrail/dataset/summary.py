@@ -70,7 +70,7 @@ def dataset_fingerprint(description: DatasetDescription, scans: Sequence[CaseSca
         SHA-256 that changes with any byte of any file.
     """
     files = [
-        [scan.case, *(facts and [facts.file, facts.sha256_file, facts.sha256_voxels] for facts in pair)]
+        [scan.case, *(facts and [_files(facts), facts.sha256_file, facts.sha256_voxels] for facts in pair)]
         for scan, pair in ((scan, (scan.image, scan.label)) for scan in scans)
     ]
     text = json.dumps([description.sha256, files], separators=(",", ":"))
@@ -89,9 +89,13 @@ def _case_entry(scan: CaseScan, split: Split) -> dict[str, Any]:
     }
 
 
+def _files(facts: FileFacts) -> str | list[str]:
+    return facts.files[0] if len(facts.files) == 1 else list(facts.files)
+
+
 def _file_entry(facts: FileFacts) -> dict[str, Any]:
     return {
-        "file": facts.file,
+        "file": _files(facts),
         "sha256_file": facts.sha256_file,
         "sha256_voxels": facts.sha256_voxels,
         "dtype": facts.dtype,

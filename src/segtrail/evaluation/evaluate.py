@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segtrail.dataset.description import CaseFiles
 from segtrail.evaluation.metrics import ClassMetrics, compute_class_metrics, compute_dice
 from segtrail.images.geometry import spacing_mm
-from segtrail.images.nifti import Volume, read_volume
+from segtrail.images.nifti import Volume, read_channels, read_volume
 from segtrail.inference.predictor import Predictor
 
 
@@ -55,7 +55,7 @@ def evaluate_cases(
         Each case's evaluation.
     """
     for files, side in cases:
-        volume = read_volume(root / files.image)
+        volume = read_channels(files.image_paths(root))
         reference = read_volume(root / files.label).data[0].astype(np.uint8)
         prediction = predictor.segment(volume)
         results = tuple(

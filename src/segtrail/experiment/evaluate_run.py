@@ -98,7 +98,7 @@ def _evaluate(
             results += case.results
             if folder is not None:
                 path = folder / "predictions" / f"{case.case}.nii.gz"
-                write_label_map(path, case.prediction, case.volume.affine)
+                write_label_map(path, case.prediction, case.volume.placement)
             tracker.advance(case.case)
     return results
 
@@ -159,7 +159,9 @@ def _choose_cases(description: DatasetDescription, names: Sequence[str]) -> Data
     if unknown:
         raise InputError(f"{description.name} has no case {', '.join(unknown)}.")
     return replace(
-        description, cases=tuple(case for case in description.cases if not names or case.case in names)
+        description,
+        cases=tuple(case for case in description.cases if not names or case.case in names),
+        findings=() if names else description.findings,
     )
 
 
@@ -170,7 +172,7 @@ def _checked(
         scans = scan_dataset(
             description, trained.config.data.geometry_tolerance_mm, on_case=lambda case: tracker.advance(case)
         )
-    failures = describe_failures(check_dataset(scans))
+    failures = describe_failures(check_dataset(description, scans))
     if failures:
         raise CheckFailed(f"The data set {description.name} can't be evaluated on.\n{failures}")
     return scans

@@ -10,7 +10,7 @@ from segtrail.atomic import write_json
 from segtrail.dataset.description import DatasetDescription
 from segtrail.evaluation.evaluate import ClassResult
 from segtrail.images.geometry import RasReorientation, spacing_mm
-from segtrail.images.nifti import Volume, read_volume
+from segtrail.images.nifti import Volume, read_channels, read_volume
 from segtrail.report.case_panels import draw_case_panel
 from segtrail.report.case_text import ClassScores, alt_text, caption
 from segtrail.report.case_view import choose_view
@@ -84,7 +84,7 @@ def _draw(
 ) -> tuple[str, str]:
     case = results[0].case
     files = description.case(case)
-    image = read_volume(description.root / files.image)
+    image = read_channels(files.image_paths(description.root))
     reference = _labels_in_ras(read_volume(description.root / files.label))
     prediction = _labels_in_ras(read_volume(run_dir / "predictions" / f"{case}.nii.gz"))
     reorientation = RasReorientation.of(image.affine)

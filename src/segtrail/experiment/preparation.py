@@ -55,7 +55,7 @@ def check_and_split(config: Config, narrator: Narrator) -> PreparedData:
     description = read_description(root, config.data.description_file)
     with narrator.track("Reading and checking", len(description.cases)) as tracker:
         scans = scan_dataset(description, config.data.geometry_tolerance_mm, on_case=tracker.advance)
-    results = check_dataset(scans)
+    results = check_dataset(description, scans)
     failures = describe_failures(results)
     if failures:
         raise CheckFailed(f"The data set {description.name} can't be trained on.\n{failures}")

@@ -174,9 +174,8 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
             data.description.class_names,
             config.infer.nsd_tolerances_mm,
         ):
-            write_label_map(
-                folder.path / "predictions" / f"{case.case}.nii.gz", case.prediction, case.volume.affine
-            )
+            path = folder.path / "predictions" / f"{case.case}.nii.gz"
+            write_label_map(path, case.prediction, case.volume.placement)
             results += case.results
             tracker.advance(case.case)
     folder.write_state(inference=sorted(trained.predictor.modes_used))

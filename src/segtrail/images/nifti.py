@@ -3,19 +3,88 @@
 import hashlib
 import logging
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 from isal import igzip, igzip_lib
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
+from segtrail.images.geometry import Affine, largest_displacement_mm
 
 # nibabel talks of each oddity of a header on standard error; what matters is said by the errors here.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
+
+
+_TEXT_FIELDS = ("descrip", "aux_file", "intent_name", "db_name", "data_type")
+_PLACING_FIELDS = (
+    *(
+        "qform_code",
+        "sform_code",
+        "quatern_b",
+        "quatern_c",
+        "quatern_d",
+        "qoffset_x",
+        "qoffset_y",
+        "qoffset_z",
+    ),
+    *("srow_x", "srow_y", "srow_z", "pixdim"),
+)
+_CHANNEL_TOLERANCE_MM = 0.01
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a NIfTI header places its voxels in space; programs differ in which of the two affines they take.
+
+    Attributes:
+        sform: 4x4 affine in mm, RAS+; None where the header gives none.
+        qform: The same as a rotation with spacing; None where the header gives none, or a damaged one.
+        fields: The header's own fields for both, to be copied as they are.
+        nifti_version: 1 or 2.
+    """
+
+    sform: Affine | None
+    qform: Affine | None
+    fields: Mapping[str, NDArray[Any]]
+    nifti_version: int = 1
+
+    @classmethod
+    def of_header(cls, header: nibabel.Nifti1Header) -> "Placement":
+        """Take the placement out of a header."""
+        try:
+            qform = header.get_qform(coded=True)[0]
+        except (ValueError, HeaderDataError):  # a quaternion longer than 1
+            qform = None
+        return cls(
+            sform=header.get_sform(coded=True)[0],
+            qform=qform,
+            fields={name: np.array(header[name]) for name in _PLACING_FIELDS},
+            nifti_version=2 if isinstance(header, nibabel.Nifti2Header) else 1,
+        )
+
+    @classmethod
+    def of_affine(cls, affine: Affine) -> "Placement":
+        """Place voxels by one affine, in scanner space."""
+        header = nibabel.Nifti1Header()
+        header.set_data_shape((1, 1, 1))
+        header.set_qform(affine, code=0)
+        header.set_sform(affine, code=1)
+        return cls.of_header(header)
+
+
+@dataclass(frozen=True)
+class HeaderNotes:
+    """What a header says that is neither voxels nor place: free texts, and extensions by their code."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    extensions: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -26,13 +95,17 @@ class Volume:
         data: Scaled values, float32 for images, shape (C, x, y, z) in the file's own axis order.
         affine: 4x4 matrix from voxel indices to millimetres in RAS+ world space.
         stored_dtype: Data type inside the file, for example ``uint8``.
-        file_sha256: SHA-256 of the file's bytes.
+        file_sha256: SHA-256 of the file's bytes; of several files, of their hashes one after the other.
+        placement: How the header places the voxels; ``affine`` is what follows from it.
+        notes: What else the header says.
     """
 
     data: NDArray[np.float32]
-    affine: NDArray[np.float64]
+    affine: Affine
     stored_dtype: str
     file_sha256: str
+    placement: Placement
+    notes: HeaderNotes = HeaderNotes()
 
     @property
     def spatial_shape(self) -> tuple[int, int, int]:
@@ -75,21 +148,92 @@ def read_volume(path: Path) -> Volume:
         affine=np.asarray(image.affine, dtype=np.float64),
         stored_dtype=np.dtype(image.get_data_dtype()).name,
         file_sha256=hashlib.sha256(raw).hexdigest(),
+        placement=Placement.of_header(image.header),
+        notes=_notes(image.header),
     )
 
 
-def write_label_map(path: Path, labels: NDArray[np.integer], affine: NDArray[np.float64]) -> None:
+def read_channels(paths: Sequence[Path]) -> Volume:
+    """Read an image whose channels lie in one file, or in one file each.
+
+    Args:
+        paths: The files, in the order of the channels.
+
+    Returns:
+        The volume; its place and notes are those of the first file.
+
+    Raises:
+        InputError: A file can't be read, or the files do not share one grid.
+    """
+    return stack_channels([read_volume(path) for path in paths], [path.name for path in paths])
+
+
+def stack_channels(volumes: Sequence[Volume], names: Sequence[str]) -> Volume:
+    """Join the channels of volumes on one grid; see ``read_channels``.
+
+    Args:
+        volumes: The volumes, in the order of the channels.
+        names: Their files, for the message.
+
+    Raises:
+        InputError: The volumes do not share one grid.
+    """
+    first = volumes[0]
+    if len(volumes) == 1:
+        return first
+    for volume, name in zip(volumes[1:], names[1:], strict=True):
+        if volume.spatial_shape != first.spatial_shape:
+            sizes = ["x".join(map(str, shape)) for shape in (first.spatial_shape, volume.spatial_shape)]
+            raise InputError(
+                f"The channels do not share one grid: {names[0]} is {sizes[0]} voxels, {name} {sizes[1]}."
+            )
+        apart = largest_displacement_mm(first.affine, volume.affine, first.spatial_shape)
+        if not apart <= _CHANNEL_TOLERANCE_MM:
+            raise InputError(
+                f"The channels do not share one grid: {names[0]} and {name} lie up to {apart:.3g} mm apart."
+            )
+    return replace(
+        first,
+        data=np.concatenate([volume.data for volume in volumes]),
+        file_sha256=hashlib.sha256("".join(volume.file_sha256 for volume in volumes).encode()).hexdigest(),
+    )
+
+
+def write_label_map(path: Path, labels: NDArray[np.integer], placement: Placement) -> None:
     """Write a label map as ``.nii.gz``, atomically and with the same bytes every time.
 
     Args:
         path: File to write.
-        labels: Integer labels, shape (x, y, z), on the grid that affine describes.
-        affine: 4x4 matrix from voxel indices to millimetres in RAS+ world space.
+        labels: Integer labels, shape (x, y, z).
+        placement: Where the voxels lie: that of the image they belong to, so that both overlay in every program.
     """
     dtype = np.uint8 if labels.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
-    image = nibabel.Nifti1Image(labels.astype(dtype), affine)
+    write_volume(path, labels.astype(dtype), placement)
+
+
+def write_volume(path: Path, data: NDArray[Any], placement: Placement) -> None:
+    """Write an array as ``.nii.gz`` in its own data type, atomically and with the same bytes every time.
+
+    Args:
+        path: File to write.
+        data: Values, shape (x, y, z), or (x, y, z, C) with channels.
+        placement: Where the voxels lie.
+    """
+    kind = nibabel.Nifti2Image if placement.nifti_version == 2 else nibabel.Nifti1Image
+    image = kind(data, None)
+    for name, value in placement.fields.items():
+        image.header[name] = value
+    image.header["pixdim"][4:] = 1.0
     image.header.set_xyzt_units("mm")
     write_bytes(path, igzip.compress(image.to_bytes(), compresslevel=2, mtime=0))
+
+
+def _notes(header: nibabel.Nifti1Header) -> HeaderNotes:
+    texts = {
+        name: bytes(header[name]).rstrip(b"\0 ").decode("latin-1") for name in _TEXT_FIELDS if name in header
+    }
+    extensions = tuple((int(item.get_code()), bytes(item.content)) for item in header.extensions)
+    return HeaderNotes({name: text for name, text in texts.items() if text}, extensions)
 
 
 def _read_bytes(path: Path) -> bytes:

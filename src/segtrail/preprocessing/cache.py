@@ -26,7 +26,7 @@ from segtrail.config.schema import PreprocessConfig
 from segtrail.dataset.description import CaseFiles
 from segtrail.dataset.scan import CaseScan
 from segtrail.errors import InputError
-from segtrail.images.nifti import read_volume
+from segtrail.images.nifti import read_channels, read_volume
 from segtrail.preprocessing.grid import WorkingGrid
 from segtrail.preprocessing.leases import lease, leased_entries
 from segtrail.preprocessing.prepare import prepare_image, prepare_label, working_grid
@@ -223,7 +223,7 @@ def median_spacing_mm(scans: list[CaseScan]) -> tuple[float, float, float]:
 
 
 def _build(folder: Path, root: Path, files: CaseFiles, scan: CaseScan, config: PreprocessConfig) -> None:
-    image, label = read_volume(root / files.image), read_volume(root / files.label)
+    image, label = read_channels(files.image_paths(root)), read_volume(root / files.label)
     assert scan.image is not None
     assert scan.label is not None
     if (image.file_sha256, label.file_sha256) != (scan.image.sha256_file, scan.label.sha256_file):
