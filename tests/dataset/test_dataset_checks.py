@@ -64,11 +64,8 @@ def test_a_link_that_leads_out_of_the_folder_is_found(folder, failed_checks, tmp
     path = folder.root / "imagesTr" / "case_0.nii.gz"
     path.rename(tmp_path / "elsewhere.nii.gz")
     path.symlink_to(tmp_path / "elsewhere.nii.gz")
-    assert evidence(failed_checks(folder), "files-readable") == [
-        (
-            "case_0",
-            "imagesTr/case_0.nii.gz is a link out of the data set's folder; put the file itself there",
-        )
+    assert evidence(failed_checks(folder), "files-inside") == [
+        ("case_0", "imagesTr/case_0.nii.gz is a link out of the data set's folder")
     ]
 
 
@@ -141,7 +138,7 @@ def test_an_affine_that_places_no_voxel_is_found(folder, failed_checks):
 
 def test_image_and_label_of_other_shapes_are_found(folder, failed_checks):
     folder.add_case("short", image(), label((12, 10, 9)))
-    assert evidence(failed_checks(folder), "geometry") == [
+    assert evidence(failed_checks(folder), "shape") == [
         ("short", "the image is 12x10x8 voxels, the label 12x10x9")
     ]
 
@@ -178,7 +175,7 @@ def test_intensities_that_are_not_finite_are_counted(folder, failed_checks, valu
 
 @pytest.mark.parametrize(
     ("value", "dtype", "shown"),
-    [(2, np.uint8, "2"), (-1, np.int16, "-1"), (0.5, np.float32, "0.5"), (np.nan, np.float32, "nan")],
+    [(2, np.uint8, "2"), (-1, np.int16, "-1"), (300, np.int16, "300"), (np.nan, np.float32, "nan")],
 )
 def test_a_label_value_that_is_not_named_is_found(folder, failed_checks, value, dtype, shown):
     labels = label().astype(dtype)
@@ -196,9 +193,74 @@ def test_an_empty_label_map_is_found(folder, failed_checks):
     ]
 
 
-def test_a_label_stored_as_float_passes(folder, failed_checks):
+def test_a_fractional_label_is_found(folder, failed_checks):
+    labels = label().astype(np.float32)
+    labels[0, 0, 0] = 0.5
+    folder.add_case("soft", image(), labels)
+    failed = failed_checks(folder)
+    assert list(failed) == ["label-fractional"]
+    assert evidence(failed, "label-fractional") == [
+        ("soft", "labelsTr/soft.nii.gz holds 0.5; a label is a whole number")
+    ]
+
+
+def test_whole_numbers_stored_as_float_are_a_warning(folder, failed_checks):
     folder.add_case("float", image(), label().astype(np.float64))
+    failed = failed_checks(folder)
+    assert list(failed) == ["label-float"]
+    assert evidence(failed, "label-float") == [
+        ("float", "labelsTr/float.nii.gz is stored as float64, though it holds whole numbers")
+    ]
+    assert failed["label-float"].severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("axis", "where", "side"),
+    [
+        *((0, slice(0, 3), "left"), (0, slice(9, 12), "right"), (1, slice(0, 3), "posterior")),
+        *((1, slice(7, 10), "anterior"), (2, slice(0, 3), "inferior"), (2, slice(5, 8), "superior")),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_label_at_the_border_is_found_with_its_side(folder, failed_checks, axis, where, side, turned):
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[tuple(where if place == axis else slice(3, 5) for place in range(3))] = 1
+    affine = AFFINE.copy()
+    if turned:
+        labels, affine[0, 0], affine[0, 3] = labels[::-1], -1, 11
+    folder.add_case("edge", image(), labels, affine)
+    assert evidence(failed_checks(folder), "label-border") == [
+        ("edge", f"ball touches the border of the image on the {side} side")
+    ]
+
+
+def test_several_parts_of_a_class_are_found_with_their_sizes(folder, failed_checks):
+    labels = label()
+    labels[9, 8, 6] = labels[1, 8, 1] = labels[1, 8, 2] = 1
+    folder.add_case("parts", image(), labels)
+    assert evidence(failed_checks(folder), "label-parts") == [
+        ("parts", "ball lies in 3 parts: the largest of 0.054 mL, then 2, 1 voxels")
+    ]
+
+
+def test_parts_that_touch_at_a_corner_are_one(folder, failed_checks):
+    labels = label()
+    labels[6, 6, 6] = 1
+    folder.add_case("corner", image(), labels)
     assert failed_checks(folder) == {}
+
+
+def test_affines_of_one_header_that_disagree_are_found(folder, failed_checks):
+    volume = nibabel.Nifti1Image(image(), AFFINE)
+    volume.set_sform(AFFINE, 1)
+    moved = AFFINE.copy()
+    moved[0, 3] = 3.0
+    volume.set_qform(moved, 1)
+    folder.add_case("two", image(), label(), suffix=".nii")
+    folder.root.joinpath("imagesTr/two.nii").write_bytes(volume.to_bytes())
+    assert evidence(failed_checks(folder), "qform-sform") == [
+        ("two", "imagesTr/two.nii: qform and sform lie up to 3 mm apart; the sform is used")
+    ]
 
 
 def test_identical_images_are_a_warning_that_does_not_stop_training(folder, failed_checks):
@@ -208,6 +270,85 @@ def test_identical_images_are_a_warning_that_does_not_stop_training(folder, fail
     failed = failed_checks(folder)
     assert evidence(failed, "duplicate-images") == [("case_1", "case_1, copy hold the same voxels")]
     assert not failed["duplicate-images"].stops_training
+
+
+def test_labels_of_identical_images_that_differ_are_found_with_their_dice(folder, failed_checks):
+    twin = nibabel.load(folder.root / "imagesTr/case_1.nii.gz").get_fdata()
+    first = np.asarray(nibabel.load(folder.root / "labelsTr/case_1.nii.gz").dataobj)
+    half = first.copy()
+    half[:, :, : int(np.argwhere(first)[:, 2].mean())] = 0
+    folder.add_case("copy", twin, half)
+    dice = 2 * half.sum() / (half.sum() + first.sum())
+    assert evidence(failed_checks(folder), "duplicate-labels") == [
+        ("case_1", f"case_1 and copy are one image with different labels; Dice between them: ball {dice:.3f}")
+    ]
+
+
+def test_a_copy_with_noise_and_another_scale_is_found_as_looking_alike(folder, failed_checks):
+    original = nibabel.load(folder.root / "imagesTr/case_1.nii.gz").get_fdata()
+    noise = np.random.default_rng(0).normal(0, 1, original.shape)
+    folder.add_case("altered", (original * 1.3 + noise + 12).astype(np.float32))
+    (found,) = evidence(failed_checks(folder), "near-duplicates")
+    assert found[1].startswith("case_1 and altered look alike: correlation 0.9")
+
+
+def test_two_flat_images_do_not_look_alike(folder, failed_checks):
+    for name, level in (("grey", 10), ("white", 20)):
+        folder.add_case(name, np.full(SHAPE, level, np.float32), label())
+    assert failed_checks(folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("Doe^John", "a person's name"),
+        ("scan_1957-03-12", "a date"),
+        ("19570312", "a date"),
+        ("a_00471182", "a long number"),
+    ],
+)
+def test_names_that_may_identify_a_patient_are_found(folder, failed_checks, name, what):
+    folder.add_case(name)
+    found = evidence(failed_checks(folder), "identifying")
+    assert len(found) == 2, "image and label"
+    assert what in found[0][1]
+
+
+def test_headers_and_extensions_that_may_identify_a_patient_are_found_and_not_repeated(folder, failed_checks):
+    volume = nibabel.Nifti1Image(image(), AFFINE)
+    volume.header["descrip"] = b"DOE^JOHN"
+    volume.header["db_name"] = b"DOB 12.3.1957"
+    volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"seen by Dr. Who"))
+    folder.add_case("marked", image(), label(), suffix=".nii")
+    folder.root.joinpath("imagesTr/marked.nii").write_bytes(volume.to_bytes())
+    found = [sentence for _, sentence in evidence(failed_checks(folder), "identifying")]
+    assert [word for word in ("descrip", "db_name", "comment") if any(word in text for text in found)] == [
+        *("descrip", "db_name", "comment")
+    ]
+    assert not any("JOHN" in text or "Who" in text for text in found)
+
+
+def test_harmless_names_and_headers_pass(folder, failed_checks):
+    volume = nibabel.Nifti1Image(image(), AFFINE)
+    volume.header["descrip"] = b"FSL5.0"
+    folder.add_case("sub-01_ses-02_T1w", image(), label(), suffix=".nii")
+    folder.root.joinpath("imagesTr/sub-01_ses-02_T1w.nii").write_bytes(volume.to_bytes())
+    assert failed_checks(folder) == {}
+
+
+def test_files_that_the_description_does_not_name_are_a_note(folder, failed_checks):
+    folder.root.joinpath("imagesTr/._case_0.nii.gz").write_bytes(b"\0\5\x16\7")
+    failed = failed_checks(folder)
+    assert evidence(failed, "stray-files") == [
+        (None, "imagesTr holds files that dataset.json does not name: ._case_0.nii.gz")
+    ]
+    assert failed["stray-files"].severity == "note"
+
+
+def test_images_of_the_test_set_are_no_strays(folder, failed_checks):
+    folder.write_volume("imagesTr/new.nii.gz", image())
+    folder.save(test=["./imagesTr/new.nii.gz"])
+    assert failed_checks(folder) == {}
 
 
 def test_all_problems_are_told_at_once_with_what_to_do(folder, scan):

@@ -50,6 +50,16 @@ class DataConfig(Section):
         0.1,
         description="Largest distance, in mm, between the same voxel of image and label by their two affines.",
     )
+    allow: tuple[str, ...] = Field(
+        (),
+        description="IDs of checks whose errors count as warnings, for example [label-empty]; cases that can't be "
+        "used at all are left out then. docs/checks.md lists the checks.",
+    )
+    read_all: bool = Field(
+        False,
+        description="Read every file again; false takes over what was found before in files whose size, times and "
+        "inode are the same.",
+    )
 
 
 class SplitConfig(Section):

@@ -1,33 +1,48 @@
 """The checks of a data set: each with its severity, what it found and what to do."""
 
+import difflib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from segtrail.dataset.description import DatasetDescription
+from segtrail.dataset.duplicates import find_duplicates
 from segtrail.dataset.findings import Finding
+from segtrail.dataset.outliers import find_outliers
 from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.stray_files import find_stray_files
+from segtrail.errors import InputError
 
 Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A property that data must have, and what to do where they don't."""
+    """A property that data must have, and what to do where they don't.
+
+    Attributes:
+        forbids_case: Whether a case with a finding can't be used at all, also where the check is allowed.
+    """
 
     id: str
     title: str
     severity: Severity
     remedy: str
+    forbids_case: bool = False
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check with what it found; nothing found means passed."""
+    """A check with what it found; nothing found means passed.
+
+    Attributes:
+        allowed: Whether the configuration turned this error into a warning.
+    """
 
     check: Check
     findings: tuple[Finding, ...]
+    allowed: bool = False
 
     @property
     def passed(self) -> bool:
@@ -35,9 +50,14 @@ class CheckResult:
         return not self.findings
 
     @property
+    def severity(self) -> Severity:
+        """How much the check weighs here: an error that is allowed is a warning."""
+        return "warning" if self.allowed and self.check.severity == "error" else self.check.severity
+
+    @property
     def stops_training(self) -> bool:
         """Whether training must not start."""
-        return self.check.severity == "error" and not self.passed
+        return self.severity == "error" and not self.passed
 
 
 CHECKS = (
@@ -57,7 +77,8 @@ CHECKS = (
         "files-inside",
         "All files lie in the data set's folder",
         "error",
-        "Put the files into the data set's folder, and name them from there.",
+        "Put the files themselves into the data set's folder, and name them from there.",
+        forbids_case=True,
     ),
     Check(
         "mac-files",
@@ -70,42 +91,63 @@ CHECKS = (
         "Files are there and readable to the last byte",
         "error",
         "Copy or download the named files again, or take their cases out of dataset.json.",
+        forbids_case=True,
     ),
     Check(
         "dimensions",
         "Images are 3D with the channels that dataset.json names",
         "error",
         "Split or convert the named files, or correct the modality in dataset.json.",
+        forbids_case=True,
     ),
     Check(
         "affine",
         "Affines place the voxels in space",
         "error",
         "Export the named files again from their source; the header is damaged.",
+        forbids_case=True,
+    ),
+    Check(
+        "shape",
+        "Image and label have the same number of voxels",
+        "error",
+        "Resample the label onto its image's grid, or find the label that belongs to the image.",
+        forbids_case=True,
     ),
     Check(
         "geometry",
         "Image and label share one grid",
         "error",
-        "Resample the label onto its image's grid, or correct the header that is wrong.",
+        "Correct the header that is wrong, or resample the label onto its image's grid. Where the image's header is "
+        "right for both, data.allow: [geometry] takes it for the label too.",
     ),
     Check(
         "finite",
         "All intensities are finite",
         "error",
         "Replace NaN and infinite voxels at the step that made them.",
+        forbids_case=True,
+    ),
+    Check(
+        "label-fractional",
+        "Labels are whole numbers",
+        "error",
+        "Resample label maps with nearest neighbours, or threshold probabilities, before they are stored.",
+        forbids_case=True,
     ),
     Check(
         "label-values",
         "Labels hold only the values that dataset.json names",
         "error",
         "Correct the label map, or name the value in dataset.json.",
+        forbids_case=True,
     ),
     Check(
         "label-empty",
         "No label map is empty",
         "error",
-        "Draw the label, or take the case out of dataset.json.",
+        "Draw the label, or take the case out of dataset.json. Where the organ is truly absent, "
+        "data.allow: [label-empty] keeps the case.",
     ),
     Check(
         "duplicate-images",
@@ -113,43 +155,118 @@ CHECKS = (
         "warning",
         "Keep one of them; until then they stay on one side of the split.",
     ),
+    Check(
+        "near-duplicates",
+        "No two images look alike",
+        "warning",
+        "Look at them. Of one scan keep one; name two scans of one patient as a group, so that they stay on one side.",
+    ),
+    Check(
+        "duplicate-labels",
+        "Identical images have identical labels",
+        "warning",
+        "Decide which label is right. The Dice between them is what two readers of this image reach.",
+    ),
+    Check(
+        "label-border",
+        "No label touches the border of its image",
+        "warning",
+        "Look whether the image cuts the organ off: volumes and surface distances of such a case mean less.",
+    ),
+    Check(
+        "label-parts",
+        "Every class lies in one piece",
+        "warning",
+        "Look for stray voxels, which distort surface distances. Organs in several parts are as they should be.",
+    ),
+    Check(
+        "label-float",
+        "Label maps are stored as whole numbers",
+        "warning",
+        "Nothing has to be done. Stored as uint8 they are smaller, and no program mistakes them for intensities.",
+    ),
+    Check(
+        "qform-sform",
+        "The two affines of a header agree",
+        "warning",
+        "Find out which one is right and write it into both; programs differ in which they take.",
+    ),
+    Check(
+        "outlier-spacing",
+        "No spacing lies far from the others",
+        "warning",
+        "Look whether the header is right, and whether the case belongs here.",
+    ),
+    Check(
+        "outlier-size",
+        "No field of view lies far from the others",
+        "warning",
+        "Look whether the image is cut or holds more than the others.",
+    ),
+    Check(
+        "outlier-intensity",
+        "No intensities lie far from the others",
+        "warning",
+        "Look for another scanner, protocol or unit. A normalisation per image may be enough.",
+    ),
+    Check(
+        "outlier-volume",
+        "No labelled volume lies far from the others",
+        "warning",
+        "Look at the label; then at the spacing in the header.",
+    ),
+    Check(
+        "identifying",
+        "Nothing in names and headers may identify a patient",
+        "warning",
+        "Look at the named files; rename them, and write them anew without the texts and extensions.",
+    ),
+    Check(
+        "stray-files",
+        "The folders hold only what dataset.json names",
+        "note",
+        "They are not read. Add them to dataset.json, or delete them.",
+    ),
 )
 
 
-def check_dataset(description: DatasetDescription, scans: Sequence[CaseScan]) -> tuple[CheckResult, ...]:
+def check_dataset(
+    description: DatasetDescription, scans: Sequence[CaseScan], allow: Collection[str] = ()
+) -> tuple[CheckResult, ...]:
     """Judge what reading a data set gave.
 
     Args:
         description: The data set.
         scans: One scan per case.
+        allow: IDs of errors that count as warnings.
 
     Returns:
         One result per check, in a fixed order.
+
+    Raises:
+        InputError: An ID names no check.
     """
+    _refuse_unknown(allow)
     findings: dict[str, list[Finding]] = defaultdict(list)
-    for finding in (*description.findings, *(found for scan in scans for found in scan.findings)):
+    for finding in (
+        *description.findings,
+        *(found for scan in scans for found in scan.findings),
+        *find_duplicates(description, scans),
+        *find_outliers(scans),
+        *find_stray_files(description),
+    ):
         findings[finding.check].append(finding)
-    findings["duplicate-images"] = [
-        Finding("duplicate-images", names[0], f"{', '.join(names)} hold the same voxels")
-        for names in identical_images(scans)
-    ]
-    return tuple(CheckResult(check, tuple(findings[check.id])) for check in CHECKS)
+    return tuple(CheckResult(check, tuple(findings[check.id]), check.id in allow) for check in CHECKS)
 
 
-def identical_images(scans: Sequence[CaseScan]) -> tuple[tuple[str, ...], ...]:
-    """Find images that hold the same voxels under several names.
-
-    Args:
-        scans: One scan per case.
-
-    Returns:
-        Groups of at least two case names.
-    """
-    names: dict[str, list[str]] = defaultdict(list)
-    for scan in scans:
-        if scan.image is not None:
-            names[scan.image.sha256_voxels].append(scan.case)
-    return tuple(tuple(group) for group in names.values() if len(group) > 1)
+def unusable_cases(results: Sequence[CheckResult]) -> dict[str, tuple[str, ...]]:
+    """Return the cases that can't be used, with the IDs of the checks that say so."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for result in results:
+        for finding in result.findings:
+            if result.check.forbids_case and finding.case and result.check.id not in found[finding.case]:
+                found[finding.case].append(result.check.id)
+    return {case: tuple(checks) for case, checks in found.items()}
 
 
 def describe_finding(finding: Finding) -> str:
@@ -166,3 +283,15 @@ def describe_failures(results: Sequence[CheckResult]) -> str:
             lines += [f"  {describe_finding(finding)}" for finding in result.findings]
             lines.append(f"  What to do: {result.check.remedy}")
     return "\n".join(lines)
+
+
+def _refuse_unknown(allow: Collection[str]) -> None:
+    known = [check.id for check in CHECKS if check.severity == "error"]
+    for name in allow:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            raise InputError(
+                f"data.allow names {name!r}, which is no check that stops training. {hint}"
+                f"Those are: {', '.join(known)}."
+            )

@@ -4,24 +4,28 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrail.dataset.case_checks import (
+    Find,
+    check_agreement,
+    check_header,
+    check_image,
+    check_label,
+)
 from segtrail.dataset.description import CaseFiles, DatasetDescription
 from segtrail.dataset.findings import Finding
+from segtrail.dataset.privacy import check_privacy
+from segtrail.dataset.quick_look import QuickLook, take_quick_look
 from segtrail.errors import InputError
-from segtrail.images.geometry import (
-    RasReorientation,
-    axis_codes,
-    is_singular,
-    largest_displacement_mm,
-    spacing_mm,
-)
+from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, spacing_mm
 from segtrail.images.nifti import Volume, read_volume, stack_channels
 
 PERCENTILES = (0.0, 0.5, 5.0, 50.0, 95.0, 99.5, 100.0)
+_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class CaseScan:
     Attributes:
         intensity_percentiles: For each channel, intensity by percentile.
         volumes_ml: Volume of each class by name.
+        quick_look: Small views of the case; None where the image could not be used.
+        read_now: Whether the files were read, not remembered from a reading before.
     """
 
     case: str
@@ -54,12 +60,15 @@ class CaseScan:
     intensity_percentiles: tuple[dict[str, float], ...]
     volumes_ml: dict[str, float]
     findings: tuple[Finding, ...]
+    quick_look: QuickLook | None = field(default=None, compare=False, repr=False)
+    read_now: bool = field(default=True, compare=False)
 
 
 def scan_dataset(
     description: DatasetDescription,
     geometry_tolerance_mm: float,
     on_case: Callable[[str], None] = lambda _: None,
+    scan_one: Callable[[DatasetDescription, CaseFiles, float], CaseScan] | None = None,
 ) -> tuple[CaseScan, ...]:
     """Read every case of a data set and note its facts and faults.
 
@@ -67,17 +76,18 @@ def scan_dataset(
         description: The data set.
         geometry_tolerance_mm: Largest distance allowed between the grids of image and label.
         on_case: Called with each case's name when it has been read.
+        scan_one: Gives the scan of one case; by default ``scan_case`` reads it.
 
     Returns:
         One scan per case, in the description's order.
     """
 
     def scan(files: CaseFiles) -> CaseScan:
-        result = scan_case(description, files, geometry_tolerance_mm)
+        result = (scan_one or scan_case)(description, files, geometry_tolerance_mm)
         on_case(files.case)
         return result
 
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
+    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, _READERS)) as pool:
         return tuple(pool.map(scan, description.cases))
 
 
@@ -88,14 +98,14 @@ def scan_case(description: DatasetDescription, files: CaseFiles, geometry_tolera
     def find(check: str, evidence: str) -> None:
         findings.append(Finding(check, files.case, evidence))
 
-    image = _read_image(description, files.images, find)
-    label = _read(description, files.label, find)
+    image = _read_image(description, files.images, geometry_tolerance_mm, find)
+    label = _read(description, files.label, geometry_tolerance_mm, find)
     if image is not None:
-        _check_image(image, ", ".join(files.images), description.n_channels, find)
+        check_image(image, ", ".join(files.images), description.n_channels, find)
     if label is not None:
-        _check_label(label, files.label, description.labels, find)
+        check_label(label, files.label, description.labels, find)
     if image is not None and label is not None:
-        _check_agreement(image, label, geometry_tolerance_mm, find)
+        check_agreement(image, label, geometry_tolerance_mm, find)
     return CaseScan(
         case=files.case,
         group=files.group,
@@ -104,6 +114,7 @@ def scan_case(description: DatasetDescription, files: CaseFiles, geometry_tolera
         intensity_percentiles=_percentiles(image) if image else (),
         volumes_ml=_volumes_ml(label, description.class_names) if label else {},
         findings=tuple(findings),
+        quick_look=take_quick_look(image, label) if image else None,
     )
 
 
@@ -126,9 +137,9 @@ def voxel_hash(volume: Volume) -> str:
 
 
 def _read_image(
-    description: DatasetDescription, files: tuple[str, ...], find: Callable[[str, str], None]
+    description: DatasetDescription, files: tuple[str, ...], tolerance_mm: float, find: Find
 ) -> Volume | None:
-    channels = [_read(description, file, find) for file in files]
+    channels = [_read(description, file, tolerance_mm, find) for file in files]
     whole = [channel for channel in channels if channel is not None]
     if len(whole) < len(files):
         return None
@@ -139,63 +150,22 @@ def _read_image(
         return None
 
 
-def _read(description: DatasetDescription, file: str, find: Callable[[str, str], None]) -> Volume | None:
+def _read(description: DatasetDescription, file: str, tolerance_mm: float, find: Find) -> Volume | None:
     path = description.root / file
     if not path.resolve().is_relative_to(description.root.resolve()):
-        find(
-            "files-readable",
-            f"{file} is a link out of the data set's folder; put the file itself there",
-        )
+        find("files-inside", f"{file} is a link out of the data set's folder")
         return None
     try:
         volume = read_volume(path)
     except InputError as error:
         find("files-readable", str(error).replace(path.name, file, 1).rstrip("."))
         return None
+    check_privacy(file, volume.notes, find)
     if is_singular(volume.affine):
         find("affine", f"{file}: its affine can't be inverted, so that its voxels have no place in space")
         return None
+    check_header(volume, file, tolerance_mm, find)
     return volume
-
-
-def _check_image(image: Volume, file: str, n_channels: int, find: Callable[[str, str], None]) -> None:
-    if image.data.shape[0] != n_channels:
-        find("dimensions", f"{file} has {image.data.shape[0]} channels; dataset.json names {n_channels}")
-    if min(image.spatial_shape) < 2:
-        find("dimensions", f"{file} is {_size(image)} voxels; expected a volume")
-    bad = int(image.data.size - np.isfinite(image.data).sum())
-    if bad:
-        find("finite", f"{file} holds {bad} voxels that are NaN or infinite")
-
-
-def _check_label(label: Volume, file: str, names: dict[int, str], find: Callable[[str, str], None]) -> None:
-    if label.data.shape[0] != 1:
-        find("dimensions", f"{file} has {label.data.shape[0]} channels; a label map has one")
-    values = np.unique(label.data)
-    unknown = [float(value) for value in values if float(value) not in names]
-    if unknown:
-        shown = ", ".join(f"{value:g}" for value in unknown[:5])
-        find("label-values", f"{file} holds {shown}; dataset.json names {', '.join(map(str, names))}")
-    if not np.any(np.isin(values, [value for value in names if value != 0])):
-        find("label-empty", f"{file} marks no voxel of any class")
-
-
-def _check_agreement(
-    image: Volume, label: Volume, tolerance_mm: float, find: Callable[[str, str], None]
-) -> None:
-    if image.spatial_shape != label.spatial_shape:
-        find("geometry", f"the image is {_size(image)} voxels, the label {_size(label)}")
-        return
-    if axis_codes(image.affine) != axis_codes(label.affine):
-        find("geometry", f"the image lies {axis_codes(image.affine)}, the label {axis_codes(label.affine)}")
-        return
-    apart = largest_displacement_mm(image.affine, label.affine, image.spatial_shape)
-    if apart > tolerance_mm:
-        find("geometry", f"image and label lie up to {apart:.3g} mm apart; {tolerance_mm:g} mm are tolerated")
-
-
-def _size(volume: Volume) -> str:
-    return "x".join(map(str, volume.spatial_shape))
 
 
 def _facts(volume: Volume, files: tuple[str, ...]) -> FileFacts:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from segtrail.config.schema import SplitConfig
-from segtrail.dataset.checks import identical_images
+from segtrail.dataset.duplicates import identical_images
 from segtrail.dataset.scan import CaseScan
 from segtrail.errors import InputError
 from segtrail.randomness import keyed_generator
@@ -41,15 +42,20 @@ class Split:
         return "unused"
 
 
-def split_cases(scans: Sequence[CaseScan], config: SplitConfig) -> Split:
+def split_cases(
+    scans: Sequence[CaseScan],
+    config: SplitConfig,
+    left_out: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Split:
     """Choose the cases of each side.
 
     Cases that hold the same voxels, or belong to the same group (of the configuration or of
     ``dataset.json``), always come to the same side.
 
     Args:
-        scans: One scan per case.
+        scans: One scan per case that can be used.
         config: Lists, or a seed and a fraction.
+        left_out: Cases that can't be used, with the IDs of the checks that say so.
 
     Returns:
         The split.
@@ -58,7 +64,7 @@ def split_cases(scans: Sequence[CaseScan], config: SplitConfig) -> Split:
         InputError: A list names an unknown case or one twice, parts a group, or leaves a side empty.
     """
     cases = [scan.case for scan in scans]
-    _refuse_unknown(cases, config)
+    _refuse_unknown(cases, config, left_out)
     groups = _inseparable(scans, config)
     named = set(config.test) | set(config.val or ()) | set(config.train or ())
     rest = [case for case in cases if case not in named]
@@ -80,10 +86,17 @@ def split_cases(scans: Sequence[CaseScan], config: SplitConfig) -> Split:
     return split
 
 
-def _refuse_unknown(cases: Sequence[str], config: SplitConfig) -> None:
+def _refuse_unknown(cases: Sequence[str], config: SplitConfig, left_out: Mapping[str, Sequence[str]]) -> None:
     named = [*(config.train or ()), *(config.val or ()), *config.test]
+    unusable = sorted(set(named) & set(left_out))
+    if unusable:
+        reasons = ", ".join(f"{case} ({', '.join(left_out[case])})" for case in unusable)
+        raise InputError(
+            f"The split names cases that can't be used: {reasons}. Take them out of the lists under split, "
+            "or mend their files."
+        )
     in_groups = [case for members in config.groups.values() for case in members]
-    unknown = sorted((set(named) | set(in_groups)) - set(cases))
+    unknown = sorted((set(named) | set(in_groups)) - set(cases) - set(left_out))
     if unknown:
         raise InputError(
             f"The split names cases that dataset.json does not: {', '.join(unknown)}. "

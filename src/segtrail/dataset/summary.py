@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,16 @@ def summarise_dataset(
     scans: Sequence[CaseScan],
     checks: Sequence[CheckResult],
     split: Split,
+    left_out: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Gather all that the record keeps of a data set.
 
     Args:
         description: What ``dataset.json`` says.
-        scans: What reading the files gave; every case usable.
+        scans: What reading the files gave, of every case that can be used.
         checks: The results of the checks.
         split: The sides.
+        left_out: Cases that can't be used, with the IDs of the checks that say so.
 
     Returns:
         The content of ``dataset_summary.json``; its schema is in ``docs/run-folder.md``.
@@ -45,6 +48,11 @@ def summarise_dataset(
         "dataset_json_sha256": description.sha256,
         "fingerprint": dataset_fingerprint(description, scans),
         "cases": [_case_entry(scan, split) for scan in scans],
+        "left_out": [{"case": case, "checks": list(checks)} for case, checks in left_out.items()],
+        "reading": {
+            "read_now": sum(scan.read_now for scan in scans),
+            "unchanged_since_read_before": sum(not scan.read_now for scan in scans),
+        },
         "aggregates": _aggregates(scans, split),
         "split": {
             "method": split.method,
@@ -55,7 +63,7 @@ def summarise_dataset(
             "test": list(split.test),
             "hash": split.hash,
         },
-        "checks": [_check_entry(result) for result in checks],
+        "checks": check_entries(checks),
     }
 
 
@@ -145,12 +153,17 @@ def _scalar_range(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def _check_entry(result: CheckResult) -> dict[str, Any]:
-    return {
-        "id": result.check.id,
-        "title": result.check.title,
-        "severity": result.check.severity,
-        "status": "passed" if result.passed else "failed",
-        "findings": [{"case": finding.case, "evidence": finding.evidence} for finding in result.findings],
-        "remedy": result.check.remedy,
-    }
+def check_entries(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
+    """List the results of checks as plain mappings, as ``dataset_summary.json`` and ``checks.json`` hold them."""
+    return [
+        {
+            "id": result.check.id,
+            "title": result.check.title,
+            "severity": result.severity,
+            "allowed": result.allowed,
+            "status": "passed" if result.passed else "failed",
+            "findings": [{"case": finding.case, "evidence": finding.evidence} for finding in result.findings],
+            "remedy": result.check.remedy,
+        }
+        for result in results
+    ]

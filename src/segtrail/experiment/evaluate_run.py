@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from segtrail.atomic import write_json
-from segtrail.dataset.checks import check_dataset, describe_failures
 from segtrail.dataset.description import DatasetDescription, read_description
-from segtrail.dataset.scan import CaseScan, scan_dataset
-from segtrail.errors import CheckFailed, InputError
+from segtrail.dataset.scan import CaseScan
+from segtrail.errors import InputError
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
 from segtrail.evaluation.records import (
     case_rows,
@@ -20,6 +19,7 @@ from segtrail.evaluation.records import (
     summarise_results,
     write_case_table,
 )
+from segtrail.experiment.checking import read_and_check, require_sound
 from segtrail.images.nifti import write_label_map
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
 from segtrail.progress import Narrator
@@ -66,8 +66,10 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
     trained = open_trained_network(run.path, request.checkpoint, request.device)
     description = _open_dataset(request.dataset, trained.config.data.description_file)
     _require_same_kind(trained, description)
-    description = _choose_cases(description, request.cases)
-    sides = _sides(run, _checked(description, trained, narrator))
+    checked = read_and_check(_choose_cases(description, request.cases), trained.config.data, narrator)
+    require_sound(checked, "evaluated on", narrator)
+    sides = _sides(run, checked.usable)
+    description = replace(description, cases=tuple(case for case in description.cases if case.case in sides))
     with _saving(run, description) if request.save else nullcontext() as folder:
         results = _evaluate(trained, description, sides, folder, narrator)
         answer = _answer(run, request, trained, description, results)
@@ -163,19 +165,6 @@ def _choose_cases(description: DatasetDescription, names: Sequence[str]) -> Data
         cases=tuple(case for case in description.cases if not names or case.case in names),
         findings=() if names else description.findings,
     )
-
-
-def _checked(
-    description: DatasetDescription, trained: TrainedNetwork, narrator: Narrator
-) -> tuple[CaseScan, ...]:
-    with narrator.track("Reading and checking", len(description.cases)) as tracker:
-        scans = scan_dataset(
-            description, trained.config.data.geometry_tolerance_mm, on_case=lambda case: tracker.advance(case)
-        )
-    failures = describe_failures(check_dataset(description, scans))
-    if failures:
-        raise CheckFailed(f"The data set {description.name} can't be evaluated on.\n{failures}")
-    return scans
 
 
 def _sides(run: RunFolder, scans: Sequence[CaseScan]) -> dict[str, str]:

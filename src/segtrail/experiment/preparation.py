@@ -8,12 +8,11 @@ import torch
 
 from segtrail.compute import Compute, set_up_compute
 from segtrail.config.schema import Config
-from segtrail.dataset.checks import check_dataset, describe_failures
 from segtrail.dataset.description import DatasetDescription, read_description
-from segtrail.dataset.scan import CaseScan, scan_dataset
+from segtrail.dataset.scan import CaseScan
 from segtrail.dataset.split import Split, split_cases
 from segtrail.dataset.summary import summarise_dataset
-from segtrail.errors import CheckFailed
+from segtrail.experiment.checking import read_and_check, require_sound
 from segtrail.networks.build import (
     BuiltNetwork,
     build_network,
@@ -53,21 +52,15 @@ def check_and_split(config: Config, narrator: Narrator) -> PreparedData:
     """
     root = Path(config.paths.data_root).expanduser()
     description = read_description(root, config.data.description_file)
-    with narrator.track("Reading and checking", len(description.cases)) as tracker:
-        scans = scan_dataset(description, config.data.geometry_tolerance_mm, on_case=tracker.advance)
-    results = check_dataset(description, scans)
-    failures = describe_failures(results)
-    if failures:
-        raise CheckFailed(f"The data set {description.name} can't be trained on.\n{failures}")
-    for result in results:
-        for finding in result.findings:
-            narrator.say(f"Warning ({result.check.id}): {finding.evidence}. {result.check.remedy}")
-    split = split_cases(scans, config.split)
+    checked = read_and_check(description, config.data, narrator, cache_folder(config) / "scans")
+    require_sound(checked, "trained on", narrator)
+    scans = checked.usable
+    split = split_cases(scans, config.split, checked.left_out)
     narrator.say(
         f"Data: {description.name}, {len(scans)} cases checked; {len(split.train)} train, "
         f"{len(split.val)} validate, {len(split.test)} are kept for the test."
     )
-    summary = summarise_dataset(description, scans, results, split)
+    summary = summarise_dataset(description, scans, checked.results, split, checked.left_out)
     return PreparedData(description, {scan.case: scan for scan in scans}, split, summary)
 
 
