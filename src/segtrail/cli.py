@@ -65,6 +65,41 @@ def _program(
 
 
 @app.command()
+def check(
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder with a dataset.json, or that file.")
+    ],
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every file again, also those that have not changed.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for report and pictures; default: OUTPUT_ROOT/checks/NAME."),
+    ] = None,
+    output_root: Annotated[Path, typer.Option(help="Folder for what commands write.")] = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Check a data set, and make a report of one page with a picture of every case."""
+    with _sentences_for_errors(as_json) as answers:
+        from segtrail.config.schema import DataConfig
+        from segtrail.experiment.check_data import CheckRequest, check_data
+
+        dataset = dataset.expanduser()
+        name = (dataset.parent if dataset.is_file() else dataset).resolve().name
+        request = CheckRequest(
+            dataset=dataset,
+            output=output or output_root / "checks" / name,
+            scan_folder=output_root / "cache" / "scans",
+            config=DataConfig(read_all=full),
+        )
+        answer = check_data(request, _narrator(as_json))
+        if as_json:
+            _print_json({**answer, "folder": str(request.output)}, answers)
+    if answer["status"] == "failed":
+        raise typer.Exit(1)
+
+
+@app.command()
 def train(
     config_file: Annotated[
         str | None, typer.Argument(metavar="CONFIG", help="The configuration file.", show_default=False)

@@ -1,14 +1,16 @@
 """Telling a person how far long work is: bars on a terminal, plain lines elsewhere, and a log in the run."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from segtrail.atomic import append_line
 from segtrail.record.redaction import Redactor
@@ -47,6 +49,17 @@ class Narrator:
             self._waiting.append(entry)
         else:
             append_line(self._log, self._redactor.redact(entry))
+
+    def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table: drawn on a terminal, elsewhere one line for each row; it is not kept in the log."""
+        if not self._console.is_terminal:
+            for row in rows:
+                self._console.print(", ".join(row))
+            return
+        table = Table(*titles, box=SIMPLE_HEAD, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table, soft_wrap=False)
 
     def attach_log(self, path: Path, redactor: Redactor) -> None:
         """Write what was said so far, and all that follows, to a log without machine paths."""

@@ -117,6 +117,21 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
     )
 
 
+def open_description(dataset: Path, usual_name: str = "dataset.json") -> DatasetDescription:
+    """Read the description of a data set that is given by its folder or by the file itself.
+
+    Args:
+        dataset: Folder, or description file.
+        usual_name: Name of the description in a folder; where it is missing, ``dataset.json``.
+
+    Raises:
+        InputError: See ``read_description``.
+    """
+    if dataset.is_file():
+        return read_description(dataset.parent, dataset.name)
+    return read_description(dataset, usual_name if (dataset / usual_name).is_file() else "dataset.json")
+
+
 def _read(path: Path, root: Path) -> bytes:
     if not root.is_dir():
         raise InputError(

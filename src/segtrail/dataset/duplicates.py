@@ -49,7 +49,8 @@ def find_duplicates(description: DatasetDescription, scans: Sequence[CaseScan]) 
     """
     groups = identical_images(scans)
     findings = [
-        Finding("duplicate-images", group[0], f"{', '.join(group)} hold the same voxels") for group in groups
+        Finding("duplicate-images", group[0], f"{', '.join(group)} hold the same voxels", group[1:])
+        for group in groups
     ]
     findings += _near_duplicates(scans)
     by_name = {scan.case: scan for scan in scans}
@@ -72,7 +73,7 @@ def _near_duplicates(scans: Sequence[CaseScan]) -> list[Finding]:
         assert other.image is not None
         if one.image.sha256_voxels != other.image.sha256_voxels:
             evidence = f"{one.case} and {other.case} look alike: correlation {likeness[first, second]:.3f}"
-            findings.append(Finding("near-duplicates", one.case, evidence))
+            findings.append(Finding("near-duplicates", one.case, evidence, (other.case,)))
     return findings
 
 
@@ -101,7 +102,7 @@ def _compare_labels(description: DatasetDescription, first: CaseScan, second: Ca
     evidence = (
         f"{first.case} and {second.case} are one image with different labels; Dice between them: {agreement}"
     )
-    return [Finding("duplicate-labels", first.case, evidence)]
+    return [Finding("duplicate-labels", first.case, evidence, (second.case,))]
 
 
 def _labels_in_ras(description: DatasetDescription, case: str) -> NDArray[np.generic]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume
 
-TILE_SIDE = 160
+TILE_SIDE = 192
 COARSE_SIDE = 16
 
 

@@ -107,7 +107,7 @@ def _as_bytes(scan: CaseScan, stamp: _Stamp) -> bytes:
 def _load(entry: Path, stamp: _Stamp) -> CaseScan | None:
     """Return a remembered scan; None where there is none, or one of other files, or a damaged one."""
     try:
-        with np.load(entry, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(entry.read_bytes()), allow_pickle=False) as arrays:
             content = json.loads(arrays["text"].tobytes())
             if content["stamp"] != stamp:
                 return None
@@ -127,7 +127,9 @@ def _as_scan(content: dict[str, Any], views: dict[str, Any]) -> CaseScan:
         label=_as_facts(content["label"]),
         intensity_percentiles=tuple(content["intensity_percentiles"]),
         volumes_ml=content["volumes_ml"],
-        findings=tuple(Finding(**finding) for finding in content["findings"]),
+        findings=tuple(
+            Finding(**{**finding, "also": tuple(finding["also"])}) for finding in content["findings"]
+        ),
         quick_look=QuickLook(**views) if views else None,
         read_now=False,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrail.atomic import write_json
-from segtrail.dataset.description import DatasetDescription, read_description
+from segtrail.dataset.description import DatasetDescription, open_description
 from segtrail.dataset.scan import CaseScan
 from segtrail.errors import InputError
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
@@ -64,7 +64,7 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
         CheckFailed: The data set did not pass its checks.
     """
     trained = open_trained_network(run.path, request.checkpoint, request.device)
-    description = _open_dataset(request.dataset, trained.config.data.description_file)
+    description = open_description(request.dataset, trained.config.data.description_file)
     _require_same_kind(trained, description)
     checked = read_and_check(_choose_cases(description, request.cases), trained.config.data, narrator)
     require_sound(checked, "evaluated on", narrator)
@@ -130,16 +130,6 @@ def _answer(
         "bootstrap": describe_bootstrap(config.report, config.train.seed),
         "definitions": describe_metrics(config.infer.nsd_tolerances_mm),
     }
-
-
-def _open_dataset(path: Path, name_in_training: str) -> DatasetDescription:
-    if path.is_file():
-        return read_description(path.parent, path.name)
-    return (
-        read_description(path, name_in_training)
-        if (path / name_in_training).is_file()
-        else read_description(path)
-    )
 
 
 def _require_same_kind(trained: TrainedNetwork, description: DatasetDescription) -> None:

@@ -48,7 +48,8 @@ from segtrail.progress import Narrator
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
-from segtrail.report.make import import_typst, make_report
+from segtrail.report.make import make_report
+from segtrail.report.typeset import import_typst
 from segtrail.report.wording import format_count
 from segtrail.training.loop import Training, TrainingOutcome
 from segtrail.training.rehearsal import rehearse

@@ -1,7 +1,7 @@
 """The report as data for the template: which sections stand in it, in which order, in printable text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ _LONGEST_IN_CODE_TABLE = 24
 _LONGEST_ELSEWHERE = 34
 _LONGEST_CODE = 66
 _REPLACED = (
-    "� stands for characters that the fonts of this report do not hold; the run folder's files have them."
+    "� stands for characters that the fonts of this report do not hold; the files beside it have them."
 )
 _NOT_TEXT = ("kind", "style", "tone", "align", "file")
 
@@ -32,6 +32,26 @@ class Document:
 
     data: dict[str, Any]
     figures: dict[str, bytes]
+
+
+def assemble(frame: Mapping[str, Any], parts: Sequence[Part]) -> Document:
+    """Make a document of parts and of what stands around them.
+
+    Args:
+        frame: Title, subtitle, author, description, keywords, run_id, header and footer.
+        parts: The parts, in their order.
+
+    Returns:
+        The data, every text printable, and the figures.
+    """
+    printable_parts = [_printable_part(part) for part in parts]
+    if "\ufffd" in json.dumps(printable_parts, ensure_ascii=False):
+        printable_parts.insert(0, as_data(Paragraph(_REPLACED, style="small")))
+    texts = {key: _printable(value, _LONGEST_ELSEWHERE) for key, value in frame.items()}
+    return Document(
+        {**texts, "parts": printable_parts},
+        {part.file: part.content for part in parts if isinstance(part, Figure)},
+    )
 
 
 def build_document(contents: RunContents) -> Document:
@@ -46,13 +66,9 @@ def build_document(contents: RunContents) -> Document:
     Raises:
         InputError: A picture of the run folder is damaged.
     """
-    parts = _parts(contents)
-    printable_parts = [_printable_part(part) for part in parts]
-    if "\ufffd" in json.dumps(printable_parts, ensure_ascii=False):
-        printable_parts.insert(0, as_data(Paragraph(_REPLACED, style="small")))
     run = contents.run
     project = run.project or "segtrail"
-    data = {
+    frame = {
         "title": f"Segmentation report: {project}",
         "subtitle": f"Run {run.run_id}, started {format_time(run.created_utc)}, {_status(contents)}.",
         "author": run.operator or f"segtrail {run.segtrail_version}",
@@ -61,15 +77,8 @@ def build_document(contents: RunContents) -> Document:
         "run_id": run.run_id,
         "header": project,
         "footer": RESEARCH_USE.partition(".")[0] + ".",
-        "parts": printable_parts,
     }
-    return Document(
-        {
-            key: value if key == "parts" else _printable(value, _LONGEST_ELSEWHERE)
-            for key, value in data.items()
-        },
-        {part.file: part.content for part in parts if isinstance(part, Figure)},
-    )
+    return assemble(frame, _parts(contents))
 
 
 def _parts(contents: RunContents) -> list[Part]:

@@ -80,13 +80,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture with what it shows (alt) and how to read it (caption)."""
+    """A picture with what it shows (alt) and how to read it (caption); it may take what is left of its page."""
 
     file: str
     alt: str
     caption: str
     content: bytes = field(repr=False)
     width_percent: int = 100
+    fills_page: bool = False
 
 
 Part = Heading | Paragraph | Notice | Facts | Table | Figure

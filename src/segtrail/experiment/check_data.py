@@ -1,0 +1,129 @@
+"""Checking a data set by itself: the answer, the one-page report and the sheet of all cases."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from segtrail.atomic import write_bytes, write_json
+from segtrail.config.schema import DataConfig
+from segtrail.dataset.checks import describe_finding
+from segtrail.dataset.description import open_description
+from segtrail.dataset.summary import check_entries, dataset_fingerprint
+from segtrail.errors import InputError
+from segtrail.experiment.checking import CheckedData, read_and_check
+from segtrail.progress import Narrator
+from segtrail.record.disk import require_writable
+from segtrail.record.run_folder import utc_now
+from segtrail.report.dataset_report import build_dataset_document, montage_of
+from segtrail.report.typeset import import_typst, typeset
+from segtrail.report.wording import format_count
+
+SCHEMA_VERSION = 1
+_FINDINGS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """What to check.
+
+    Attributes:
+        dataset: Folder of the data set, or its description file.
+        output: Folder for report, sheet and answer.
+        scan_folder: Where scans are remembered.
+        config: Tolerance, allowed errors, and whether to read unchanged files again.
+    """
+
+    dataset: Path
+    output: Path
+    scan_folder: Path
+    config: DataConfig
+
+
+def check_data(request: CheckRequest, narrator: Narrator) -> dict[str, Any]:
+    """Check a data set, and write ``checks.json``, ``montage.png`` and ``dataset_report.pdf``.
+
+    Args:
+        request: What to check.
+        narrator: Hears of progress and of what was found.
+
+    Returns:
+        The content of ``checks.json``; ``status`` is ``failed`` when an error was found.
+
+    Raises:
+        InputError: The description can't be read, or the output can't be written.
+    """
+    import_typst()
+    description = open_description(request.dataset, request.config.description_file)
+    require_writable(request.output, "--output", 0)
+    started = time.perf_counter()
+    data = read_and_check(description, request.config, narrator, request.scan_folder)
+    answer = _answer(data, time.perf_counter() - started)
+    _say_results(data, narrator)
+    _write(request.output, data, answer)
+    narrator.say(f"Report: {request.output / 'dataset_report.pdf'}")
+    return answer
+
+
+def _answer(data: CheckedData, seconds: float) -> dict[str, Any]:
+    description = data.description
+    failed = any(result.stops_training for result in data.results)
+    warned = any(result.severity == "warning" and result.findings for result in data.results)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created_utc": utc_now(),
+        "status": "failed" if failed else "warnings" if warned else "passed",
+        "dataset": {
+            "name": description.name,
+            "description_file": description.file_name,
+            "dataset_json_sha256": description.sha256,
+            "fingerprint": dataset_fingerprint(description, data.scans),
+            "cases": len(data.scans),
+        },
+        "reading": {
+            "read_now": sum(scan.read_now for scan in data.scans),
+            "unchanged_since_read_before": sum(not scan.read_now for scan in data.scans),
+            "seconds": round(seconds, 3),
+        },
+        "checks": check_entries(data.results),
+    }
+
+
+def _say_results(data: CheckedData, narrator: Narrator) -> None:
+    remembered = sum(not scan.read_now for scan in data.scans)
+    known = f"; {remembered} unchanged since they were read before" if remembered else ""
+    narrator.say(f"Data set {data.description.name}: {format_count(len(data.scans), 'case')}{known}.")
+    narrator.table(
+        ("check", "severity", "found", "what must hold"),
+        [
+            (result.check.id, result.severity, str(len(result.findings) or "nothing"), result.check.title)
+            for result in data.results
+        ],
+    )
+    for result in data.results:
+        if result.findings:
+            narrator.say(f"{result.severity.capitalize()} ({result.check.id}): {result.check.title}: no.")
+            for finding in result.findings[:_FINDINGS_SHOWN]:
+                narrator.say(f"  {describe_finding(finding)}")
+            more = len(result.findings) - _FINDINGS_SHOWN
+            if more > 0:
+                narrator.say(f"  And {format_count(more, 'finding')} more, in checks.json.")
+            narrator.say(f"  What to do: {result.check.remedy}")
+
+
+def _write(folder: Path, data: CheckedData, answer: dict[str, Any]) -> None:
+    montage = montage_of(data.scans, data.results)
+    moment = datetime.fromisoformat(answer["created_utc"]).astimezone(UTC)
+    document = build_dataset_document(
+        data.description, data.scans, data.results, answer["dataset"]["fingerprint"], moment, montage
+    )
+    report = typeset(document, moment)
+    try:
+        write_json(folder / "checks.json", answer)
+        write_bytes(folder / "montage.png", montage)
+        write_bytes(folder / "dataset_report.pdf", report)
+    except OSError as error:
+        raise InputError(
+            f"The report of the data can't be written to {folder}: {error.strerror}. Choose another --output."
+        ) from None

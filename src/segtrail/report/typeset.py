@@ -1,0 +1,79 @@
+"""Typesetting a document as a tagged PDF/A-3a and PDF/UA-1 with embedded fonts."""
+
+import json
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from segtrail.errors import InputError, SegtrailError
+from segtrail.report.document import Document
+from segtrail.report.wording import sans_font_files
+
+_STANDARDS = ("a-3a", "ua-1")
+
+
+def typeset(document: Document, moment: datetime) -> bytes:
+    """Typeset a document; the same document and moment give the same bytes.
+
+    It is compiled in a temporary folder by relative names, so that no path of this machine gets into the PDF.
+
+    Args:
+        document: The document.
+        moment: The time that the PDF gives as its own.
+
+    Returns:
+        The PDF.
+
+    Raises:
+        InputError: The package ``typst`` is missing.
+        SegtrailError: The typesetting failed.
+    """
+    typst = import_typst()
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    with tempfile.TemporaryDirectory(prefix="segtrail_report_") as name:
+        folder = Path(name)
+        _lay_out(folder, document)
+        try:
+            pdf: bytes = typst.compile(
+                str(folder / "template.typ"),
+                root=str(folder),
+                font_paths=[str(folder / "fonts")],
+                ignore_system_fonts=True,
+                pdf_standards=list(_STANDARDS),
+                timestamp=int(moment.timestamp()),
+            )
+        except typst.TypstError as error:
+            raise SegtrailError(
+                f"The report of {document.data['run_id']} could not be typeset: {error}. All else is complete "
+                "without it; please report this to the developers of segtrail."
+            ) from None
+    return pdf
+
+
+def import_typst() -> Any:
+    """Return the module ``typst``; where it is missing, say what to do."""
+    try:
+        import typst
+    except ImportError:
+        raise InputError(
+            "The report needs the package typst, which is not installed here: `pip install typst` brings it. "
+            "Training works without it (report.enabled=false); `segtrail report RUN` makes the report later, "
+            "on another machine too."
+        ) from None
+    return typst
+
+
+def _lay_out(folder: Path, document: Document) -> None:
+    template = resources.files("segtrail.report").joinpath("template.typ")
+    (folder / "template.typ").write_bytes(template.read_bytes())
+    (folder / "report.json").write_text(json.dumps(document.data), encoding="utf-8")
+    for subfolder in ("fonts", "figures"):
+        (folder / subfolder).mkdir()
+    for font in sans_font_files():
+        shutil.copyfile(font, folder / "fonts" / font.name)
+    for file, content in document.figures.items():
+        (folder / "figures" / file).write_bytes(content)
