@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from segtrail.dataset.msd import how_to_get
 from segtrail.errors import InputError
 
 
@@ -98,7 +99,7 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
 def _read(path: Path, root: Path) -> bytes:
     if not root.is_dir():
         raise InputError(
-            f"There is no data set folder {root}. Check paths.data_root, or say where the data lie."
+            f"There is no data set folder {root}. Check paths.data_root, or say where the data lie.{how_to_get(root)}"
         )
     try:
         return path.read_bytes()
