@@ -22,6 +22,9 @@ app = typer.Typer(
     add_completion=True,
 )
 
+data_app = typer.Typer(help="Get public data sets.")
+app.add_typer(data_app, name="data")
+
 # A wrong command line; typer names only this subclass in every version.
 _USAGE_ERROR: Any = typer.BadParameter.__base__
 
@@ -234,6 +237,45 @@ def doctor(output_root: OutputRoot = Path("outputs"), as_json: Json = False) -> 
                 typer.echo(f"{diagnosis.status:8} {diagnosis.subject}: {diagnosis.finding}.{remedy}")
     if any(diagnosis.status == "problem" for diagnosis in diagnoses):
         raise typer.Exit(1)
+
+
+@data_app.callback(invoke_without_command=True)
+def _data(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@data_app.command()
+def download(
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="A task of the decathlon: Task02_Heart, Task02 or 2.")
+    ],
+    to: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder in which the task's folder is to lie.")
+    ] = Path("data"),
+    url: Annotated[
+        str | None,
+        typer.Option(help="Another mirror: the address of its folder or of the archive.", show_default=False),
+    ] = None,
+    md5: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="MD5 of an archive that was repacked.", show_default=False),
+    ] = None,
+    keep_archive: Annotated[
+        bool, typer.Option("--keep-archive", help="Keep the downloaded archive beside the folder.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Download, verify and unpack a data set of the Medical Segmentation Decathlon."""
+    with _sentences_for_errors(as_json) as answers:
+        from segtrail.dataset.task_download import download_task, request_task
+
+        wanted = request_task(task, to.expanduser(), url, md5, keep_archive)
+        arrival = download_task(wanted, _narrator(as_json))
+        if as_json:
+            _print_json(arrival.as_json(), answers)
+        else:
+            typer.echo(arrival.as_text())
 
 
 def _config_and_changes(

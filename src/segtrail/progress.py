@@ -1,7 +1,7 @@
 """Telling a person how far long work is: bars on a terminal, plain lines elsewhere, and a log in the run."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,17 @@ from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from segtrail.atomic import append_line
@@ -26,6 +36,54 @@ class Tracker:
         """Note that one more part is done; ``detail`` is shown beside the bar on a terminal."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, advance=1, detail=detail)
+
+
+class ByteTracker:
+    """Bytes that come one after the other; see ``Narrator.track_bytes``."""
+
+    def begin(self, done: int, total: int | None) -> None:
+        """Note how many bytes were there before, and how many there will be where that is known."""
+
+    def advance(self, n_bytes: int) -> None:
+        """Note that more bytes have come."""
+
+
+class _ByteBar(ByteTracker):
+    """A bar on a terminal."""
+
+    def __init__(self, progress: Progress, description: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(description, total=None, start=False)
+
+    def begin(self, done: int, total: int | None) -> None:
+        # A reset, since the speed must not count the bytes that were there before.
+        self._progress.reset(self._task, completed=done, total=total)
+
+    def advance(self, n_bytes: int) -> None:
+        self._progress.update(self._task, advance=n_bytes)
+
+
+class _ByteLines(ByteTracker):
+    """A line for every tenth."""
+
+    def __init__(self, say: Callable[[str], None], description: str) -> None:
+        self._say, self._description = say, description
+        self.begin(0, None)
+
+    def begin(self, done: int, total: int | None) -> None:
+        self._done, self._total = done, total
+        self._tenths = self._full_tenths()
+
+    def advance(self, n_bytes: int) -> None:
+        self._done += n_bytes
+        if (tenths := self._full_tenths()) > self._tenths and self._total is not None:
+            self._tenths = tenths
+            self._say(
+                f"{self._description}: {10 * tenths} % ({decimal(self._done)} of {decimal(self._total)})"
+            )
+
+    def _full_tenths(self) -> int:
+        return 10 * self._done // self._total if self._total else 0
 
 
 class Narrator:
@@ -87,3 +145,24 @@ class Narrator:
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
             yield Tracker(progress, progress.add_task(description, total=total, detail=""))
+
+    @contextmanager
+    def track_bytes(self, description: str, lines: bool = True) -> Iterator[ByteTracker]:
+        """Show bytes that come, with their speed and the time left.
+
+        Args:
+            description: What they are.
+            lines: Whether every tenth is said off a terminal too; otherwise nothing is.
+        """
+        if not self._console.is_terminal:
+            yield _ByteLines(self.say, description) if lines else ByteTracker()
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            yield _ByteBar(progress, description)

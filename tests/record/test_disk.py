@@ -27,3 +27,8 @@ def test_a_folder_that_cannot_be_written_is_told_with_its_reason(tmp_path, monke
 def test_a_disk_with_too_little_room_is_told_with_what_is_needed(tmp_path):
     with pytest.raises(InputError, match=r"GB left, but about 1000000\.00 GB will be needed"):
         require_writable(tmp_path, "paths.output_root", 1e15)
+
+
+def test_a_folder_that_an_option_names_is_told_with_the_option(tmp_path):
+    with pytest.raises(InputError, match=r"choose another disk with --to DIR\."):
+        require_writable(tmp_path, "--to", 1e15)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segtrail.dataset.findings import Finding
+from segtrail.dataset.msd import how_to_get
 from segtrail.errors import InputError
 
 # What every file system takes as a name.
@@ -135,7 +136,7 @@ def open_description(dataset: Path, usual_name: str = "dataset.json") -> Dataset
 def _read(path: Path, root: Path) -> bytes:
     if not root.is_dir():
         raise InputError(
-            f"There is no data set folder {root}. Check paths.data_root, or say where the data lie."
+            f"There is no data set folder {root}. Check paths.data_root, or say where the data lie.{how_to_get(root)}"
         )
     try:
         return path.read_bytes()

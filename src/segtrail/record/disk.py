@@ -14,7 +14,7 @@ def require_writable(folder: Path, key: str, needed_bytes: float) -> None:
 
     Args:
         folder: The folder; made if it is not there.
-        key: The configuration key that names it, for the message.
+        key: The configuration key, or the option with its dashes, that names it, for the message.
         needed_bytes: Room to expect that will be needed.
 
     Raises:
@@ -26,11 +26,30 @@ def require_writable(folder: Path, key: str, needed_bytes: float) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"The folder {folder} ({key}) can't be written: {error.strerror}. Choose another with {key}=DIR."
+            f"The folder {folder} ({key}) can't be written: {error.strerror}. Choose another with {_choice(key)}."
         ) from None
+    require_room(folder, key, needed_bytes)
+
+
+def require_room(folder: Path, key: str, needed_bytes: float) -> None:
+    """Make sure that the disk of a folder that is there has room.
+
+    Args:
+        folder: The folder.
+        key: The configuration key, or the option with its dashes, that names it, for the message.
+        needed_bytes: Room to expect that will be needed.
+
+    Raises:
+        InputError: The disk has too little room.
+    """
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise InputError(
             f"The disk of {folder} ({key}) has {free / _GIGABYTE:.2f} GB left, but about "
-            f"{needed_bytes / _GIGABYTE:.2f} GB will be needed. Free some space, or set {key} to another disk."
+            f"{needed_bytes / _GIGABYTE:.2f} GB will be needed. Free some space, or choose another disk "
+            f"with {_choice(key)}."
         )
+
+
+def _choice(key: str) -> str:
+    return f"{key} DIR" if key.startswith("--") else f"{key}=DIR"
