@@ -46,7 +46,9 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 
 
 def test_the_documents_show_every_command() -> None:
-    assert {"train", "report", "evaluate", "doctor", "data"} <= {arguments[0] for arguments in COMMANDS}
+    assert {"check", "train", "report", "evaluate", "doctor", "data"} <= {
+        arguments[0] for arguments in COMMANDS
+    }
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -66,6 +68,7 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(segtrail_module("experiment.train_run"), "train_run", stop_at("train"))
     monkeypatch.setattr(segtrail_module("experiment.evaluate_run"), "evaluate_run", stop_at("evaluate"))
     monkeypatch.setattr(segtrail_module("report.make"), "make_report", stop_at("report"))
+    monkeypatch.setattr(segtrail_module("experiment.check_data"), "check_data", stop_at("check"))
     monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))
     monkeypatch.setattr(segtrail_module("dataset.task_download"), "download_task", stop_at("data download"))
     monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume
 
-TILE_SIDE = 192
+SLICE_SIDE = 192
 COARSE_SIDE = 16
 
 
@@ -18,7 +18,7 @@ class QuickLook:
 
     Attributes:
         image: Axial slice with the most label, the patient's right on the left and anterior on top, uint8,
-            shape (rows, columns), at most ``TILE_SIDE`` each; 0 is the 1st and 255 the 99th percentile.
+            shape (rows, columns), at most ``SLICE_SIDE`` each; 0 is the 1st and 255 the 99th percentile.
         label: The label map on the same pixels, uint8.
         coarse: First channel in RAS as means of ``COARSE_SIDE`` blocks along each axis, float32.
     """
@@ -65,7 +65,7 @@ def _pixels(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the voxels to show from top to bottom and from left to right, so that the picture is not stretched."""
     extent_mm = [size * step for size, step in zip(shape, step_mm, strict=True)]
-    pixel_mm = max(extent_mm) / TILE_SIDE
+    pixel_mm = max(extent_mm) / SLICE_SIDE
     across, up = (
         np.minimum(
             ((np.arange(max(1, round(extent / pixel_mm))) + 0.5) * pixel_mm / step).astype(np.intp), size - 1

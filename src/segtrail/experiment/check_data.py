@@ -116,7 +116,7 @@ def _write(folder: Path, data: CheckedData, answer: dict[str, Any]) -> None:
     montage = montage_of(data.scans, data.results)
     moment = datetime.fromisoformat(answer["created_utc"]).astimezone(UTC)
     document = build_dataset_document(
-        data.description, data.scans, data.results, answer["dataset"]["fingerprint"], moment, montage
+        data.description, data.scans, data.results, answer["dataset"]["fingerprint"], moment
     )
     report = typeset(document, moment)
     try:

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from segtrail.dataset.checks import CheckResult, describe_finding
 from segtrail.dataset.description import DatasetDescription
-from segtrail.dataset.quick_look import TILE_SIDE
 from segtrail.dataset.scan import CaseScan
 from segtrail.report.document import Document, assemble
 from segtrail.report.montage import Tile, draw_montage
 from segtrail.report.parts import Column, Fact, Facts, Figure, Notice, Paragraph, Part, Row, Table, Tone
 from segtrail.report.wording import format_count, format_number, format_time, join_words
 
+SHEET_PIXELS = 24e6
+# More than paper shows: 200 dots per inch over the width of the text.
+_PAGE_PIXELS = 3e6
 _ROWS = 9
 _LONGEST_EVIDENCE = 150
 _LONGEST_FACT = 90
@@ -24,12 +26,15 @@ _TONES: dict[str, Tone] = {"error": "bad", "warning": "warning", "note": "neutra
 _WORDS = {"error": "error", "warning": "warning", "note": "note"}
 
 
-def montage_of(scans: Sequence[CaseScan], results: Sequence[CheckResult]) -> bytes:
+def montage_of(
+    scans: Sequence[CaseScan], results: Sequence[CheckResult], most_pixels: float = SHEET_PIXELS
+) -> bytes:
     """Draw every case of a data set on one sheet, framed by what the checks said of it.
 
     Args:
         scans: One scan per case.
         results: The results of the checks.
+        most_pixels: Size to keep the sheet below.
 
     Returns:
         A PNG.
@@ -44,7 +49,7 @@ def montage_of(scans: Sequence[CaseScan], results: Sequence[CheckResult]) -> byt
         )
         for scan in scans
     ]
-    return draw_montage(tiles or [Tile("no case", None, None)], TILE_SIDE)
+    return draw_montage(tiles or [Tile("no case", None, None)], most_pixels)
 
 
 def build_dataset_document(
@@ -53,7 +58,6 @@ def build_dataset_document(
     results: Sequence[CheckResult],
     fingerprint: str,
     moment: datetime,
-    montage: bytes,
 ) -> Document:
     """Build the one-page report of a data set.
 
@@ -63,7 +67,6 @@ def build_dataset_document(
         results: The results of the checks.
         fingerprint: That of the data.
         moment: When it was checked.
-        montage: The sheet of all cases, a PNG.
 
     Returns:
         The document.
@@ -74,7 +77,7 @@ def build_dataset_document(
         Facts(_facts(description, scans), columns=2),
         *_table(found),
         _passed(results),
-        _figure(description, scans, results, montage),
+        _figure(description, scans, results),
     ]
     name = _short(description.name, 60)
     frame = {
@@ -174,7 +177,7 @@ def _passed(results: Sequence[CheckResult]) -> Paragraph:
 
 
 def _figure(
-    description: DatasetDescription, scans: Sequence[CaseScan], results: Sequence[CheckResult], montage: bytes
+    description: DatasetDescription, scans: Sequence[CaseScan], results: Sequence[CheckResult]
 ) -> Figure:
     tones = _tones_by_case(results)
     marked = sum(tones.get(scan.case) in ("bad", "warning") for scan in scans)
@@ -185,7 +188,7 @@ def _figure(
         caption="Every case: the axial slice with the most label, the patient's right on the left, outlines of the "
         f"labels in colour. {format_count(marked, 'case')} framed where a check found something. "
         "How to read it: look for cases that differ from their neighbours, and outlines that miss the organ.",
-        content=montage,
+        content=montage_of(scans, results, _PAGE_PIXELS),
         fills_page=True,
     )
 
