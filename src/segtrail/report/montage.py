@@ -62,7 +62,7 @@ def draw_montage(tiles: Sequence[Tile], most_pixels: float) -> bytes:
         row, column = divmod(place, columns)
         left, top = column * width + _GAP // 2, row * height + band
         sheet.paste(Image.fromarray(_draw_tile(tile, side)), (left, top))
-        draw.text((left, top - 2), _name(tile, font, side), fill=_INK, font=font, anchor="ls")
+        draw.text((left, top - 1), _name(tile, font, side), fill=_INK, font=font, anchor="ld")
     stream = io.BytesIO()
     sheet.save(stream, format="PNG")
     return stream.getvalue()
