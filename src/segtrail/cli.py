@@ -268,7 +268,7 @@ def download(
 ) -> None:
     """Download, verify and unpack a data set of the Medical Segmentation Decathlon."""
     with _sentences_for_errors(as_json) as answers:
-        from segtrail.dataset.task_download import download_task, request_task
+        from segtrail.download.task import download_task, request_task
 
         wanted = request_task(task, to.expanduser(), url, md5, keep_archive)
         arrival = download_task(wanted, _narrator(as_json))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from segtrail.dataset.checks import CheckResult, check_dataset
+from segtrail.dataset.checking.checks import CheckResult, check_dataset
 from segtrail.dataset.description import read_description
-from segtrail.dataset.scan import CaseScan, scan_dataset
+from segtrail.dataset.reading.scan import CaseScan, scan_dataset
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from segtrail.dataset.checks import CHECKS, check_dataset, describe_failures
+from segtrail.dataset.checking.checks import CHECKS, check_dataset, describe_failures
 from segtrail.dataset.description import read_description
 
 SHAPE = (12, 10, 8)
@@ -369,7 +369,7 @@ def test_all_problems_are_told_at_once_with_what_to_do(folder, scan):
 
 def test_every_case_is_announced_once(folder):
     from segtrail.dataset.description import read_description
-    from segtrail.dataset.scan import scan_dataset
+    from segtrail.dataset.reading.scan import scan_dataset
 
     heard = []
     scan_dataset(read_description(folder.root), 0.1, on_case=heard.append)

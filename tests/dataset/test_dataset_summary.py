@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from segtrail.config.schema import SplitConfig
-from segtrail.dataset.checks import CHECKS, check_dataset
+from segtrail.dataset.checking.checks import CHECKS, check_dataset
 from segtrail.dataset.description import read_description
-from segtrail.dataset.scan import scan_dataset
+from segtrail.dataset.reading.scan import scan_dataset
 from segtrail.dataset.split import split_cases
 from segtrail.dataset.summary import dataset_fingerprint, summarise_dataset
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segtrail.dataset.duplicates import identical_images
+from segtrail.dataset.checking.duplicates import identical_images
 
 AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])
 

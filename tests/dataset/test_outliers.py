@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from segtrail.dataset.outliers import FEWEST_CASES, find_outliers, robust_scores
-from segtrail.dataset.scan import CaseScan, FileFacts
+from segtrail.dataset.checking.outliers import FEWEST_CASES, find_outliers, robust_scores
+from segtrail.dataset.reading.scan import CaseScan, FileFacts
 
 
 def case(name, spacing_mm=(1.0, 1.0, 2.0), shape=(100, 100, 50), median=100.0, volume_ml=80.0, affine=None):

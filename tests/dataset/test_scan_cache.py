@@ -5,10 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from segtrail.dataset import scan_cache
 from segtrail.dataset.description import read_description
-from segtrail.dataset.scan import scan_dataset
-from segtrail.dataset.scan_cache import ScanCache
+from segtrail.dataset.reading import scan_cache
+from segtrail.dataset.reading.scan import scan_dataset
+from segtrail.dataset.reading.scan_cache import ScanCache
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from segtrail.config.schema import SplitConfig
-from segtrail.dataset.scan import CaseScan, FileFacts
+from segtrail.dataset.reading.scan import CaseScan, FileFacts
 from segtrail.dataset.split import split_cases
 from segtrail.errors import InputError
 

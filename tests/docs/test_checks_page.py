@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from segtrail.dataset.checks import CHECKS
+from segtrail.dataset.checking.checks import CHECKS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -70,7 +70,7 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(segtrail_module("report.make"), "make_report", stop_at("report"))
     monkeypatch.setattr(segtrail_module("experiment.check_data"), "check_data", stop_at("check"))
     monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))
-    monkeypatch.setattr(segtrail_module("dataset.task_download"), "download_task", stop_at("data download"))
+    monkeypatch.setattr(segtrail_module("download.task"), "download_task", stop_at("data download"))
     monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
     monkeypatch.setattr(
         segtrail_module("record.local_paths"), "fill_in_placeholders", lambda config, *_: config

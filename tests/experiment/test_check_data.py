@@ -81,7 +81,7 @@ def test_a_description_by_another_name_is_checked(make_dataset, segtrail, tmp_pa
 
 
 def test_a_second_check_reads_nothing_and_full_reads_all(make_dataset, check, monkeypatch):
-    from segtrail.dataset import scan_cache
+    from segtrail.dataset.reading import scan_cache
 
     monkeypatch.setattr(scan_cache, "_SETTLED_SECONDS", -1.0)
     folder = make_dataset(2)
@@ -93,7 +93,7 @@ def test_a_second_check_reads_nothing_and_full_reads_all(make_dataset, check, mo
 
 
 def test_training_takes_over_what_the_check_has_read(tiny_config, tmp_path, segtrail, monkeypatch):
-    from segtrail.dataset import scan_cache
+    from segtrail.dataset.reading import scan_cache
 
     monkeypatch.setattr(scan_cache, "_SETTLED_SECONDS", -1.0)
     segtrail("check", tmp_path / "data", "--output-root", tmp_path / "outputs")

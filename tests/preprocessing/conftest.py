@@ -8,7 +8,7 @@ import pytest
 
 from segtrail.config.schema import PreprocessConfig
 from segtrail.dataset.description import read_description
-from segtrail.dataset.scan import CaseScan, scan_dataset
+from segtrail.dataset.reading.scan import CaseScan, scan_dataset
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from segtrail.config.schema import PreprocessConfig
 from segtrail.dataset.description import read_description
-from segtrail.dataset.scan import scan_dataset
+from segtrail.dataset.reading.scan import scan_dataset
 from segtrail.errors import InputError
 from segtrail.preprocessing.cache import VolumeCache, median_spacing_mm
 

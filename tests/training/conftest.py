@@ -8,7 +8,7 @@ import torch
 
 from segtrail.config.schema import Config, PreprocessConfig
 from segtrail.dataset.description import read_description
-from segtrail.dataset.scan import scan_dataset
+from segtrail.dataset.reading.scan import scan_dataset
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache
 
 AS_THEY_ARE = PreprocessConfig(spacing=(1.0, 1.0, 1.0), normalisation="none")

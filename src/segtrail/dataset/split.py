@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from segtrail.config.schema import SplitConfig
-from segtrail.dataset.duplicates import identical_images
-from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.checking.duplicates import identical_images
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.errors import InputError
 from segtrail.randomness import keyed_generator
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from segtrail.dataset.checks import CheckResult
+from segtrail.dataset.checking.checks import CheckResult
 from segtrail.dataset.description import DatasetDescription
-from segtrail.dataset.scan import CaseScan, FileFacts
+from segtrail.dataset.reading.scan import CaseScan, FileFacts
 from segtrail.dataset.split import Split
 
 SCHEMA_VERSION = 1

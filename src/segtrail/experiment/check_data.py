@@ -8,7 +8,7 @@ from typing import Any
 
 from segtrail.atomic import write_bytes, write_json
 from segtrail.config.schema import DataConfig
-from segtrail.dataset.checks import describe_finding
+from segtrail.dataset.checking.checks import describe_finding
 from segtrail.dataset.description import open_description
 from segtrail.dataset.summary import check_entries, dataset_fingerprint
 from segtrail.errors import InputError

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrail.config.schema import DataConfig
-from segtrail.dataset.checks import (
+from segtrail.dataset.checking.checks import (
     CheckResult,
     check_dataset,
     describe_failures,
@@ -12,8 +12,8 @@ from segtrail.dataset.checks import (
     unusable_cases,
 )
 from segtrail.dataset.description import DatasetDescription
-from segtrail.dataset.scan import CaseScan, scan_dataset
-from segtrail.dataset.scan_cache import ScanCache
+from segtrail.dataset.reading.scan import CaseScan, scan_dataset
+from segtrail.dataset.reading.scan_cache import ScanCache
 from segtrail.errors import CheckFailed
 from segtrail.progress import Narrator
 from segtrail.report.wording import format_count

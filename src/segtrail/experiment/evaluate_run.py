@@ -9,7 +9,7 @@ from typing import Any
 
 from segtrail.atomic import write_json
 from segtrail.dataset.description import DatasetDescription, open_description
-from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.errors import InputError
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
 from segtrail.evaluation.records import (

@@ -9,7 +9,7 @@ import torch
 from segtrail.compute import Compute, set_up_compute
 from segtrail.config.schema import Config
 from segtrail.dataset.description import DatasetDescription, read_description
-from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.dataset.split import Split, split_cases
 from segtrail.dataset.summary import summarise_dataset
 from segtrail.experiment.checking import read_and_check, require_sound

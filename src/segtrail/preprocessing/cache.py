@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from segtrail.atomic import write_json
 from segtrail.config.schema import PreprocessConfig
 from segtrail.dataset.description import CaseFiles
-from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.errors import InputError
 from segtrail.images.nifti import read_channels, read_volume
 from segtrail.preprocessing.grid import WorkingGrid

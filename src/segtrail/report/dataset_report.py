@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrail.dataset.checks import CheckResult, describe_finding
+from segtrail.dataset.checking.checks import CheckResult, describe_finding
 from segtrail.dataset.description import DatasetDescription
-from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.report.document import Document, assemble
 from segtrail.report.montage import Tile, draw_montage
 from segtrail.report.parts import Column, Fact, Facts, Figure, Notice, Paragraph, Part, Row, Table, Tone

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrail.dataset.case_checks import (
+from segtrail.dataset.description import CaseFiles, DatasetDescription
+from segtrail.dataset.findings import Finding
+from segtrail.dataset.reading.case_checks import (
     Find,
     check_agreement,
     check_header,
     check_image,
     check_label,
 )
-from segtrail.dataset.description import CaseFiles, DatasetDescription
-from segtrail.dataset.findings import Finding
-from segtrail.dataset.privacy import check_privacy
-from segtrail.dataset.quick_look import QuickLook, take_quick_look
+from segtrail.dataset.reading.privacy import check_privacy
+from segtrail.dataset.reading.quick_look import QuickLook, take_quick_look
 from segtrail.errors import InputError
 from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, spacing_mm
 from segtrail.images.nifti import Volume, read_volume, stack_channels

@@ -15,8 +15,8 @@ import numpy as np
 from segtrail.atomic import write_bytes
 from segtrail.dataset.description import CaseFiles, DatasetDescription
 from segtrail.dataset.findings import Finding
-from segtrail.dataset.quick_look import QuickLook
-from segtrail.dataset.scan import CaseScan, FileFacts, scan_case
+from segtrail.dataset.reading.quick_look import QuickLook
+from segtrail.dataset.reading.scan import CaseScan, FileFacts, scan_case
 
 # To be raised with every change of what a scan finds.
 SCAN_FORMAT = 1

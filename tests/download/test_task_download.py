@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock
 
-from segtrail.dataset import download as download_module
+from segtrail.download import file as download_module
 
 TASK = "Task02_Heart"
 

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from segtrail.dataset.checking.duplicates import find_duplicates
+from segtrail.dataset.checking.outliers import find_outliers
+from segtrail.dataset.checking.stray_files import find_stray_files
 from segtrail.dataset.description import DatasetDescription
-from segtrail.dataset.duplicates import find_duplicates
 from segtrail.dataset.findings import Finding
-from segtrail.dataset.outliers import find_outliers
-from segtrail.dataset.scan import CaseScan
-from segtrail.dataset.stray_files import find_stray_files
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.errors import InputError
 
 Severity = Literal["error", "warning", "note"]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrail.dataset.findings import Finding
-from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.images.geometry import RasReorientation, spacing_mm
 
 # Iglewicz and Hoaglin (1993) advise 3.5 for normal data; images are less tame.

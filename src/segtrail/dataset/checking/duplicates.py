@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from segtrail.dataset.description import DatasetDescription
 from segtrail.dataset.findings import Finding
-from segtrail.dataset.scan import CaseScan
+from segtrail.dataset.reading.scan import CaseScan
 from segtrail.errors import InputError
 from segtrail.images.geometry import RasReorientation
 from segtrail.images.nifti import read_volume

@@ -6,7 +6,7 @@ The rules are those of a wary reader, not a proof: a name that no rule knows pas
 import re
 from pathlib import PurePosixPath
 
-from segtrail.dataset.case_checks import Find
+from segtrail.dataset.reading.case_checks import Find
 from segtrail.images.nifti import HeaderNotes
 
 _EXTENSION_KINDS = {

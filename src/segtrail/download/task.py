@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 from rich.filesize import decimal
 
 from segtrail.dataset.description import read_description
-from segtrail.dataset.download import PartFile, download, url_for_people
 from segtrail.dataset.msd import ARCHIVE_MD5, archive_url, find_task
-from segtrail.dataset.unpack import unpack_dataset
+from segtrail.download.file import PartFile, download, url_for_people
+from segtrail.download.unpack import unpack_dataset
 from segtrail.errors import CheckFailed, InputError
 from segtrail.progress import Narrator
 from segtrail.record.disk import require_room, require_writable

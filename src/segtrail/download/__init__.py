@@ -1,0 +1,1 @@
+"""Getting public data sets: a file over HTTP, verified and safely unpacked."""
