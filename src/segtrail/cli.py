@@ -99,6 +99,7 @@ def check(
         if as_json:
             _print_json({**answer, "folder": str(request.output)}, answers)
     if answer["status"] == "failed":
+        typer.echo("Error: The data set has errors, which stop training.", err=True)
         raise typer.Exit(1)
 
 

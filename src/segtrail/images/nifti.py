@@ -255,6 +255,8 @@ def _decompress(raw: bytes, path: Path) -> bytes:
 
 
 def _parse(content: bytes, path: Path) -> nibabel.Nifti1Image:
+    if not content:
+        raise InputError(f"{path.name} is empty.")
     for kind in (nibabel.Nifti1Image, nibabel.Nifti2Image):
         try:
             return kind.from_bytes(content)

@@ -28,29 +28,37 @@ def typeset(document: Document, moment: datetime) -> bytes:
         The PDF.
 
     Raises:
-        InputError: The package ``typst`` is missing.
+        InputError: The package ``typst`` is missing, or there is no room for temporary files.
         SegtrailError: The typesetting failed.
     """
     typst = import_typst()
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    with tempfile.TemporaryDirectory(prefix="segtrail_report_") as name:
-        folder = Path(name)
-        _lay_out(folder, document)
-        try:
-            pdf: bytes = typst.compile(
-                str(folder / "template.typ"),
-                root=str(folder),
-                font_paths=[str(folder / "fonts")],
-                ignore_system_fonts=True,
-                pdf_standards=list(_STANDARDS),
-                timestamp=int(moment.timestamp()),
-            )
-        except typst.TypstError as error:
-            raise SegtrailError(
-                f"The report of {document.data['run_id']} could not be typeset: {error}. All else is complete "
-                "without it; please report this to the developers of segtrail."
-            ) from None
+    try:
+        with tempfile.TemporaryDirectory(prefix="segtrail_report_") as name:
+            _lay_out(Path(name), document)
+            return _compile(typst, Path(name), moment)
+    except OSError as error:
+        raise InputError(
+            f"The report can't be written: the folder for temporary files, {tempfile.gettempdir()}, does not take it "
+            f"({error.strerror or error}). Free some space there, or name another in the environment variable TMPDIR."
+        ) from None
+    except typst.TypstError as error:
+        raise SegtrailError(
+            f"The report of {document.data['run_id']} could not be typeset: {error}. All else is complete "
+            "without it; please report this to the developers of segtrail."
+        ) from None
+
+
+def _compile(typst: Any, folder: Path, moment: datetime) -> bytes:
+    pdf: bytes = typst.compile(
+        str(folder / "template.typ"),
+        root=str(folder),
+        font_paths=[str(folder / "fonts")],
+        ignore_system_fonts=True,
+        pdf_standards=list(_STANDARDS),
+        timestamp=int(moment.timestamp()),
+    )
     return pdf
 
 

@@ -69,6 +69,8 @@ def _require_whole(path: Path, name: str) -> None:
             damaged = archive.testzip() or next(iter(folders), None)  # torch leaves a folder's memory unset
     except FileNotFoundError:
         raise InputError(f"There is no checkpoint {name} in this run.") from None
+    except PermissionError as error:
+        raise InputError(f"{name} can't be read: {error.strerror}.") from None
     except (
         zipfile.BadZipFile,
         zlib.error,

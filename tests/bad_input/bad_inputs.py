@@ -1,0 +1,588 @@
+"""Bad inputs over all commands: how each is arranged, and what is said of it.
+
+``docs/bad-input.md`` is the table of these; ``python tests/bad_input/bad_inputs.py docs/bad-input.md`` writes it.
+"""
+
+import gzip
+import pickle
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import nibabel
+import numpy as np
+
+SHAPE = (20, 18, 14)
+AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])
+
+
+@dataclass
+class Bench:
+    """Where a bad input is made: a sound data set, a configuration and a finished run, all of them copies."""
+
+    home: Path
+    data: Any
+    config: Path
+    finished_run: Path
+
+    @property
+    def outputs(self) -> Path:
+        return self.home / "outputs"
+
+    def run(self) -> Path:
+        """Copy the finished run; its data set lies in ``home/data``."""
+        run = self.outputs / "runs" / self.finished_run.name
+        if not run.exists():
+            shutil.copytree(self.finished_run, run)
+        return run
+
+    def edit_config(self, before: str, after: str) -> None:
+        text = self.config.read_text(encoding="utf-8")
+        assert before in text
+        self.config.write_text(text.replace(before, after), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class BadInput:
+    """A bad input.
+
+    Attributes:
+        what: What is wrong, for the table.
+        command: The command that meets it, for the table.
+        message: A part of what is said.
+        exit_code: How the command ends.
+        arrange: Makes it, and gives the command's arguments.
+        setting: What the system allows: "another user" runs as nobody where the tests run as root; a number is the
+            largest file in bytes, as on a disk that is full.
+    """
+
+    what: str
+    command: str
+    message: str
+    exit_code: int
+    arrange: Callable[[Bench], list[object]]
+    setting: Literal["another user"] | int | None = None
+
+
+def _train(*changes: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: ["train", bench.config, "report.enabled=false", *changes]
+
+
+def _config(before: str, after: str) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        bench.edit_config(before, after)
+        return ["train", bench.config]
+
+    return arrange
+
+
+def _config_file(content: bytes) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        bench.config.write_bytes(content)
+        return ["train", bench.config]
+
+    return arrange
+
+
+def _description(**changes: Any) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        bench.data.save(**changes)
+        return ["train", bench.config]
+
+    return arrange
+
+
+def _entry(image: str, label: str = "labelsTr/x.nii.gz") -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        entries = [*bench.data.description["training"], {"image": image, "label": label}]
+        bench.data.save(training=entries)
+        return ["check", bench.data.root]
+
+    return arrange
+
+
+def _file(name: str, change: Callable[[Path], None]) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        change(bench.data.root / name)
+        return ["check", bench.data.root]
+
+    return arrange
+
+
+def _case(image: Any = None, label: Any = None, **options: Any) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        bench.data.add_case("odd", image, label, **options)
+        return ["check", bench.data.root]
+
+    return arrange
+
+
+def _run_file(name: str, change: Callable[[Path], None], *command: str) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        run = bench.run()
+        change(run / name)
+        return [command[0], run, *command[1:]]
+
+    return arrange
+
+
+def _replace_in(before: str, after: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert before in text
+        path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+    return change
+
+
+def _cut_in_half(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _flip_last_voxel(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 1
+    path.write_bytes(content)
+
+
+def _write(content: bytes) -> Callable[[Path], None]:
+    return lambda path: path.write_bytes(content) and None
+
+
+class _Hostile:
+    def __reduce__(self) -> Any:
+        return (print, ("taken over",))
+
+
+def _image(value: float = 7.0, shape: tuple[int, ...] = SHAPE) -> Any:
+    return np.full(shape, value, np.float32)
+
+
+def _label(value: float = 1, dtype: Any = np.uint8) -> Any:
+    label = np.zeros(SHAPE, dtype)
+    label[5:9, 5:9, 5:9] = value
+    return label
+
+
+def _claim_more_voxels(path: Path) -> None:
+    volume = nibabel.Nifti1Image(_image(), AFFINE)
+    content = bytearray(volume.to_bytes())
+    content[42:48] = np.array([30000, 30000, 30000], "<i2").tobytes()
+    path.write_bytes(gzip.compress(content))
+
+
+def _flatten_affine(path: Path) -> None:
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[252:256] = np.array([0, 1], "<i2").tobytes()  # no qform, an sform
+    content[312:328] = bytes(16)  # whose last row is zero
+    path.write_bytes(gzip.compress(content))
+
+
+def _other_classes(bench: Bench) -> list[object]:
+    bench.data.save(labels={"0": "background", "1": "cube"})
+    return ["evaluate", bench.run(), bench.data.root]
+
+
+def _file_for_a_folder(bench: Bench) -> list[object]:
+    bench.outputs.write_text("not a folder", encoding="utf-8")
+    return ["train", bench.config]
+
+
+def _folder_for_a_file(bench: Bench) -> list[object]:
+    return ["train", bench.data.root]
+
+
+def _unknown_run(*command: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: [command[0], "nowhere", *command[1:], "--output-root", bench.outputs]
+
+
+def _no_run_yet(bench: Bench) -> list[object]:
+    return ["report", "latest", "--output-root", bench.outputs]
+
+
+def _plain_folder(bench: Bench) -> list[object]:
+    (bench.home / "empty").mkdir()
+    return ["report", bench.home / "empty"]
+
+
+COMMAND_LINE = [
+    BadInput("no configuration", "train", "Which configuration?", 2, lambda _: ["train"]),
+    BadInput("an unknown command", "trian", "trian", 2, lambda _: ["trian"]),
+    BadInput("an unknown option", "train", "--nope", 2, lambda bench: ["train", bench.config, "--nope"]),
+    BadInput("a run is missing", "report", "RUN", 2, lambda _: ["report"]),
+    BadInput(
+        "an override without a value", "train", "not of the form key.sub=value", 2, _train("train.seed")
+    ),
+    BadInput(
+        "an override below a value", "train", "which is no section", 2, _train("preprocess.spacing.x=1")
+    ),
+    BadInput("an override that is no YAML", "train", "not valid YAML", 2, _train("patch.patch_size=[8")),
+    BadInput(
+        *("an unknown checkpoint", "evaluate", "expected best or last", 2),
+        lambda bench: ["evaluate", bench.run(), "--checkpoint", "middle"],
+    ),
+    BadInput(
+        *("an unknown device", "evaluate", "expected auto, cpu, mps, cuda or cuda:N", 2),
+        lambda bench: ["evaluate", bench.run(), bench.data.root, "--device", "gpu"],
+    ),
+    BadInput(
+        *("two data sets", "evaluate", "only one is measured on", 2),
+        lambda bench: ["evaluate", bench.run(), bench.data.root, "--data", bench.data.root],
+    ),
+    BadInput(
+        *("an unknown case", "evaluate", "has no case nobody", 2),
+        lambda bench: ["evaluate", bench.run(), bench.data.root, "--cases", "nobody"],
+    ),
+    BadInput(
+        *("an unknown task", "data download", "Did you mean Task02_Heart?", 2),
+        lambda bench: ["data", "download", "Task02_Hart", "--to", bench.home],
+    ),
+    BadInput(
+        *("an MD5 that is none", "data download", "expected 32 hexadecimal digits", 2),
+        lambda bench: ["data", "download", "2", "--md5", "12ab", "--to", bench.home],
+    ),
+    BadInput(
+        *(
+            "an address that is not of the web",
+            "data download",
+            "expected an address that begins with http",
+            2,
+        ),
+        lambda bench: ["data", "download", "2", "--url", "ftp://example.org/", "--to", bench.home],
+    ),
+]
+
+CONFIGURATION = [
+    BadInput("no such file", "train", "There is no configuration file", 2, lambda _: ["train", "no.yaml"]),
+    BadInput("a folder in its place", "train", "can't be read", 2, _folder_for_a_file),
+    BadInput("no YAML", "train", "not valid YAML: line 2", 2, _config_file(b"train: [1, 2\nmodel: x")),
+    BadInput("not UTF-8", "train", "not a text file in UTF-8", 2, _config_file(b"project: \xff\xfe")),
+    BadInput("empty", "train", "holds no sections", 2, _config_file(b"")),
+    BadInput("a list", "train", "holds no sections", 2, _config_file(b"- train\n- model\n")),
+    BadInput("a key twice", "train", "stands here twice", 2, _config("optim:", "model: {}\noptim:")),
+    BadInput("an unknown key", "train", "train.batch_size", 2, _train("train.batchsize=2")),
+    BadInput("an unknown section", "train", "optim", 2, _config("optim:", "optimm:")),
+    BadInput("text for a number", "train", "train.max_epochs", 2, _train("train.max_epochs=many")),
+    BadInput("a number out of range", "train", "optim.lr", 2, _train("optim.lr=-1")),
+    BadInput("NaN", "train", "optim.lr", 2, _train("optim.lr=.nan")),
+    BadInput("two numbers for three", "train", "preprocess.spacing", 2, _train("preprocess.spacing=[1, 1]")),
+    BadInput("an unknown network", "train", "unet3d, dynunet", 2, _train("model={name: resnet}")),
+    BadInput("own code that is not there", "train", "nowhere", 2, _train("model={name: 'nowhere:Net'}")),
+    BadInput(
+        *("a patch that the network can't halve", "train", "patch.patch_size", 2),
+        _train("patch.patch_size=[15, 16, 8]"),
+    ),
+    BadInput(
+        "a window without bounds", "train", "intensity_window", 2, _train("preprocess.normalisation=window")
+    ),
+    BadInput("an unknown case in the split", "train", "nobody", 2, _train("split.val=[nobody]")),
+    BadInput(
+        *("a case on two sides", "train", "more than once: case_2", 2),
+        _train("split.val=[case_2]", "split.test=[case_2]"),
+    ),
+    BadInput(
+        *("a group on two sides", "train", "belong together", 2),
+        _train("split.groups={a: [case_1, case_2]}"),
+    ),
+    BadInput(
+        *("no case left to train on", "train", "leaves no case for training", 2),
+        _train("split.val=[case_0, case_1, case_2, case_3]"),
+    ),
+    BadInput("a device that is not there", "train", "no CUDA device", 2, _train("train.device=cuda:99")),
+    BadInput("fp16 on a CPU", "train", "needs a GPU", 2, _train("train.device=cpu", "train.precision=fp16")),
+    BadInput("an unknown check", "train", "Did you mean label-empty?", 2, _train("data.allow=[label-emty]")),
+    BadInput("a cache too small", "train", "cache_limit_gb", 2, _train("preprocess.cache_limit_gb=1e-6")),
+    BadInput("a later schema", "train", "schema_version", 2, _train("schema_version=2")),
+]
+
+DESCRIPTION = [
+    BadInput(
+        "no data set folder", "train", "There is no data set folder", 2, _train("paths.data_root=nowhere")
+    ),
+    BadInput(
+        *("a decathlon task that is not there", "train", "segtrail data download Task02_Heart", 2),
+        _train("paths.data_root=data/none/Task02_Heart"),
+    ),
+    BadInput(
+        *("no dataset.json", "check", "has no dataset.json", 2),
+        _file("dataset.json", lambda path: path.unlink()),
+    ),
+    BadInput("no JSON", "check", "not valid JSON", 2, _file("dataset.json", _write(b"{'training': 1}"))),
+    BadInput("no cases named", "train", 'no list "training"', 2, _description(training=None)),
+    BadInput("an empty list of cases", "train", "nothing to train on", 2, _description(training=[])),
+    BadInput("a gap in the labels", "train", "without a gap", 2, _description(labels={"0": "b", "2": "a"})),
+    BadInput(
+        "channels that are no mapping", "train", "must name the channels", 2, _description(modality="MRI")
+    ),
+    BadInput("an entry of another form", "check", "is not of the form", 1, _entry("a.nii", "")),
+    BadInput(
+        "a file outside the folder", "check", "lies outside the data set's folder", 1, _entry("../a.nii")
+    ),
+    BadInput("a macOS metadata file", "check", "macOS metadata file", 1, _entry("imagesTr/._a.nii.gz")),
+    BadInput("no NIfTI by its name", "check", "is no .nii or .nii.gz file", 1, _entry("imagesTr/a.dcm")),
+    BadInput("a case twice", "check", "stands there already", 1, _entry("other/case_0.nii.gz")),
+    BadInput(
+        *("a label of two cases", "check", "belongs to case_0 already", 1),
+        _entry("imagesTr/x.nii.gz", "labelsTr/case_0.nii.gz"),
+    ),
+]
+
+VOLUMES = [
+    BadInput(
+        "missing", "check", "is not there", 1, _file("labelsTr/case_1.nii.gz", lambda path: path.unlink())
+    ),
+    BadInput("cut off", "check", "is damaged", 1, _file("imagesTr/case_1.nii.gz", _cut_in_half)),
+    BadInput(
+        "one bit changed", "check", "fails its checksum", 1, _file("imagesTr/case_1.nii.gz", _flip_last_voxel)
+    ),
+    BadInput("no gzip", "check", "is damaged", 1, _file("imagesTr/case_1.nii.gz", _write(b"text"))),
+    BadInput(
+        "no NIfTI",
+        "check",
+        "is no NIfTI file",
+        1,
+        _file("imagesTr/case_1.nii.gz", _write(gzip.compress(b"?"))),
+    ),
+    BadInput("empty", "check", "is empty", 1, _file("imagesTr/case_1.nii.gz", _write(b""))),
+    BadInput(
+        "a header that claims terabytes",
+        "check",
+        "voxels",
+        1,
+        _file("imagesTr/case_1.nii.gz", _claim_more_voxels),
+    ),
+    BadInput(
+        "an affine that can't be inverted",
+        "check",
+        "can't be inverted",
+        1,
+        _file("imagesTr/case_1.nii.gz", _flatten_affine),
+    ),
+    BadInput("2D", "check", "expected a 3D volume", 1, _case(_image(shape=SHAPE[:2]), _label())),
+    BadInput(
+        "more channels than named", "check", "has 3 channels", 1, _case(_image(shape=(*SHAPE, 3)), _label())
+    ),
+    BadInput(
+        "complex numbers", "check", "complex numbers", 1, _case(_image().astype(np.complex64), _label())
+    ),
+    BadInput("NaN", "check", "NaN or infinite", 1, _case(_image(np.nan), _label())),
+    BadInput(
+        "image and label of other sizes",
+        "check",
+        "the label 20x18x14",
+        1,
+        _case(_image(shape=(20, 18, 9)), _label()),
+    ),
+    BadInput(
+        "image and label of other spacings",
+        "check",
+        "mm apart",
+        1,
+        _case(_image(), _label(), label_affine=np.diag([1, 1, 2.5, 1])),
+    ),
+    BadInput(
+        "image and label of other orientations",
+        "check",
+        "the label LAS",
+        1,
+        _case(_image(), _label(), label_affine=np.diag([-1.0, 1, 2, 1])),
+    ),
+    BadInput("a label that is not named", "check", "dataset.json names 0, 1", 1, _case(_image(), _label(3))),
+    BadInput(
+        "a fractional label",
+        "check",
+        "a label is a whole number",
+        1,
+        _case(_image(), _label(0.5, np.float32)),
+    ),
+    BadInput("an empty label", "check", "marks no voxel", 1, _case(_image(), _label(0))),
+    BadInput(
+        *("several of these at once", "train", "What to do:", 1),
+        lambda bench: [_case(_image(np.nan), _label(3))(bench), "train", bench.config][1:],
+    ),
+]
+
+RUNS = [
+    BadInput("no such run", "report", "neither a run folder nor the ID of a run", 2, _unknown_run("report")),
+    BadInput("no run yet", "report latest", "There is no run in", 2, _no_run_yet),
+    BadInput("a folder that is no run", "report", "neither a run folder", 2, _plain_folder),
+    BadInput(
+        "run.json damaged", "report", "is not valid JSON", 2, _run_file("run.json", _cut_in_half, "report")
+    ),
+    BadInput(
+        *("run.json of a later version", "report", "this segtrail reads up to 1", 2),
+        _run_file("run.json", _replace_in('"schema_version": 1', '"schema_version": 9'), "report"),
+    ),
+    BadInput(
+        *("history.csv cut off", "report", "history.csv is damaged", 2),
+        _run_file("history.csv", _cut_in_half, "report"),
+    ),
+    BadInput(
+        *("metrics_cases.csv with text for a number", "report", "metrics_cases.csv is damaged", 2),
+        _run_file("metrics_cases.csv", _replace_in("0.", "zero"), "report"),
+    ),
+    BadInput(
+        *("config_resolved.yaml is no YAML", "report", "not valid YAML", 2),
+        _run_file("config_resolved.yaml", _write(b"a: [1"), "report"),
+    ),
+    BadInput(
+        *("a picture damaged", "report", "is damaged", 2),
+        lambda bench: [_run_file(f"examples/{_picture(bench)}", _cut_in_half, "report")(bench)][0],
+    ),
+    BadInput(
+        *("a run that was moved", "evaluate", "--data DIR", 2),
+        lambda bench: ["evaluate", shutil.move(bench.run(), bench.home / bench.finished_run.name)],
+    ),
+    BadInput("data of other classes", "evaluate", "knows the classes", 2, _other_classes),
+]
+
+CHECKPOINTS = [
+    BadInput(
+        *("missing", "evaluate", "best.pt", 2),
+        _run_file("checkpoints/best.pt", lambda path: path.unlink(), "evaluate", "--data", "data"),
+    ),
+    BadInput(
+        *("cut off", "evaluate", "is damaged", 2),
+        _run_file("checkpoints/best.pt", _cut_in_half, "evaluate", "--data", "data"),
+    ),
+    BadInput(
+        *("no checkpoint at all", "evaluate", "is damaged", 2),
+        _run_file("checkpoints/best.pt", _write(b"weights"), "evaluate", "--data", "data"),
+    ),
+    BadInput(
+        *("a pickle that would run code", "evaluate", "best.pt", 2),
+        _run_file("checkpoints/best.pt", _write(pickle.dumps(_Hostile())), "evaluate", "--data", "data"),
+    ),
+    BadInput(
+        "of another network", "evaluate", "does not hold a network", 2, lambda bench: _swap_weights(bench)
+    ),
+]
+
+
+DISK_AND_RIGHTS = [
+    BadInput(
+        *("a file where the output folder should be", "train", "can't be written: File exists", 2),
+        _file_for_a_folder,
+    ),
+    BadInput(
+        *("an output folder that can't be written", "train", "can't be written: Permission denied", 2),
+        lambda bench: _locked(bench, bench.home / "locked", 0o500, _train("paths.output_root=locked/here")),
+        "another user",
+    ),
+    BadInput(
+        *("a configuration that can't be read", "train", "can't be read: Permission denied", 2),
+        lambda bench: _locked(bench, bench.config, 0, _train()),
+        "another user",
+    ),
+    BadInput(
+        *("a data set that can't be read", "check", "can't be read: Permission denied", 2),
+        lambda bench: _locked(
+            bench, bench.data.root / "dataset.json", 0, lambda _: ["check", bench.data.root]
+        ),
+        "another user",
+    ),
+    BadInput(
+        *("an image that can't be read", "check", "can't be read: Permission denied", 1),
+        lambda bench: _locked(
+            bench, bench.data.root / "imagesTr/case_1.nii.gz", 0, lambda _: ["check", bench.data.root]
+        ),
+        "another user",
+    ),
+    BadInput(
+        *("a checkpoint that can't be read", "evaluate", "can't be read", 2),
+        lambda bench: _locked(
+            bench,
+            bench.run() / "checkpoints" / "best.pt",
+            0,
+            lambda _: ["evaluate", bench.run(), "--data", "data"],
+        ),
+        "another user",
+    ),
+    BadInput(
+        *("a run folder that can't be written", "report", "can't be written: Permission denied", 2),
+        lambda bench: _locked(bench, bench.run(), 0o500, lambda _: ["report", bench.run()]),
+        "another user",
+    ),
+    BadInput(
+        *("a run folder that can't be written", "evaluate --save", "can't be saved", 2),
+        lambda bench: _locked(
+            bench, bench.run(), 0o500, lambda _: ["evaluate", bench.run(), "--data", "data", "--save"]
+        ),
+        "another user",
+    ),
+    BadInput("a full disk, in the cache", "train", "can't be written to the cache", 2, _train(), 4000),
+    BadInput("a full disk, at the checkpoint", "train", "can't be read or written", 2, _train(), 45_000),
+    BadInput("a full disk", "report", "can't be written", 2, lambda bench: ["report", bench.run()], 45_000),
+    BadInput("a full disk", "check", "can't be written", 2, lambda bench: ["check", bench.data.root], 16_000),
+    BadInput(
+        *("a full disk", "evaluate --save", "can't be saved", 2),
+        lambda bench: ["evaluate", bench.run(), "--data", "data", "--save"],
+        100,
+    ),
+]
+
+
+def _locked(bench: Bench, path: Path, mode: int, arrange: Callable[[Bench], list[object]]) -> list[object]:
+    if not path.exists():
+        path.mkdir()
+    arguments = arrange(bench)
+    path.chmod(mode)
+    return arguments
+
+
+def _picture(bench: Bench) -> str:
+    return next(path.name for path in sorted((bench.run() / "examples").glob("*.png")))
+
+
+def _swap_weights(bench: Bench) -> list[object]:
+    import torch
+
+    path = bench.run() / "checkpoints" / "best.pt"
+    content = torch.load(path, weights_only=True)
+    content["networks"]["main"] = {"weight": torch.zeros(3)}
+    torch.save(content, path)
+    return ["evaluate", bench.run(), "--data", "data"]
+
+
+GROUPS = {
+    "Command line": COMMAND_LINE,
+    "Configuration": CONFIGURATION,
+    "Description of the data set": DESCRIPTION,
+    "Images and labels": VOLUMES,
+    "Run folders": RUNS,
+    "Checkpoints": CHECKPOINTS,
+    "Disk and rights": DISK_AND_RIGHTS,
+}
+
+
+def page() -> str:
+    """Return the text of docs/bad-input.md."""
+    count = sum(len(inputs) for inputs in GROUPS.values())
+    lines = [
+        "# What is said of bad input",
+        "",
+        f"{count} bad inputs over all commands, each tried by a test: the message holds these words, the exit code is",
+        "this one, no traceback is shown, nothing is left half-written and nothing that was there is changed. With",
+        "`--json` the same message is the key `error` of the one JSON object; for `check` that found errors it is the",
+        "answer itself.",
+    ]
+    for title, inputs in GROUPS.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| what is wrong | command | what is said | exit code |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| {item.what} | `{item.command}` | {item.message} | {item.exit_code} |" for item in inputs
+        ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

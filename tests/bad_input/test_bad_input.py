@@ -1,0 +1,123 @@
+"""Every bad input gets a sentence and an exit code, leaves nothing half-written and loses nothing."""
+
+import hashlib
+import importlib
+import json
+import os
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bad_inputs import GROUPS, BadInput, Bench, page
+
+import segtrail as package
+
+Command = Callable[..., Any]
+CASES = [(group, item) for group, items in GROUPS.items() for item in items]
+HALF_WRITTEN = (".tmp", ".building", ".deleting", ".part", ".unpacking")
+NOBODY = 65534
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, make_dataset: Callable[..., Any], tiny_config: Path, quick_run_dir: Path, monkeypatch: Any
+) -> Bench:
+    monkeypatch.chdir(tmp_path)
+    return Bench(tmp_path, make_dataset(), tiny_config, quick_run_dir)
+
+
+@contextmanager
+def as_another_user(home: Path) -> Iterator[None]:
+    """Run as nobody; root may read and write everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for module in pkgutil.walk_packages(package.__path__, "segtrail."):
+        if not module.name.endswith("__main__"):  # nobody may not be able to read the code
+            importlib.import_module(module.name)
+    for parent in home.parents:
+        if parent.stat().st_uid == 0 and parent.parent != parent:
+            parent.chmod(parent.stat().st_mode | 0o111)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@contextmanager
+def with_largest_file(n_bytes: int) -> Iterator[None]:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def set_up(item: BadInput, home: Path) -> Iterator[None]:
+    if item.setting is not None and os.name == "nt":
+        pytest.skip("Windows has other rights and limits")
+    if item.setting is None:
+        yield
+    elif item.setting == "another user":
+        with as_another_user(home):
+            yield
+    else:
+        with with_largest_file(item.setting):
+            yield
+
+
+def contents(home: Path) -> dict[Path, str]:
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(home.rglob("*"))
+        if path.is_file()
+    }
+
+
+def assert_nothing_is_lost_or_half_written(home: Path, before: dict[Path, str]) -> None:
+    after = contents(home)
+    assert {path: after.get(path) for path in before} == before
+    assert [path for path in home.rglob("*") if path.name.endswith(HALF_WRITTEN)] == []
+    for state in (home / "outputs" / "runs").glob("*/run.json") if (home / "outputs").is_dir() else ():
+        if state not in before:
+            assert json.loads(state.read_text(encoding="utf-8"))["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "item", [item for _, item in CASES], ids=[f"{group}-{item.what}" for group, item in CASES]
+)
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_a_bad_input_is_answered(item: BadInput, as_json: bool, bench: Bench, segtrail: Command) -> None:
+    arguments = item.arrange(bench)
+    before = contents(bench.home)
+    with set_up(item, bench.home):
+        result = segtrail(*arguments, *(["--json"] if as_json else []))
+    assert result.exit_code == item.exit_code, result.stderr
+    assert item.message in (result.stdout + result.stderr if item.command == "check" else result.stderr)
+    assert "Traceback" not in result.stdout + result.stderr
+    assert_nothing_is_lost_or_half_written(bench.home, before)
+    if as_json:
+        answer = json.loads(result.stdout)
+        assert answer.get("exit_code", 1) == item.exit_code
+        assert "error" in answer or answer["status"] == "failed"
+
+
+def test_the_page_lists_them_all() -> None:
+    documented = Path(__file__).parents[2] / "docs" / "bad-input.md"
+    assert documented.read_text(encoding="utf-8") == page(), (
+        "Write it anew: python tests/bad_input/bad_inputs.py docs/bad-input.md"
+    )
+
+
+def test_there_are_at_least_fifty() -> None:
+    assert len(CASES) >= 50
