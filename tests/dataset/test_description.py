@@ -191,3 +191,8 @@ def test_a_description_by_another_name_is_read(make_dataset):
     folder = make_dataset(1)
     folder.root.joinpath("dataset.json").rename(folder.root / "fold_1.json")
     assert len(read_description(folder.root, "fold_1.json").cases) == 1
+
+
+def test_names_that_differ_only_in_case_are_one_name(findings):
+    (found,) = findings(entry("imagesTr/a.nii.gz"), entry("imagesTr/A.nii.gz", "labelsTr/b.nii.gz"))
+    assert found.check == "entries-once"

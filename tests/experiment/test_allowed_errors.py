@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pypdf
 import pytest
 
 
@@ -77,3 +78,13 @@ def test_an_evaluation_allows_what_the_run_allowed(tmp_path, tiny_config, folder
     (run,) = (tmp_path / "outputs" / "runs").iterdir()
     answer = json.loads(segtrail("evaluate", run, "--json").stdout)
     assert sorted({entry["case"] for entry in answer["cases"]}) == ["case_0", "case_2", "case_3"]
+
+
+def test_the_report_says_what_was_allowed_and_left_out(tmp_path, tiny_config, folder, segtrail):
+    (folder / "labelsTr/case_1.nii.gz").unlink()
+    segtrail("train", tiny_config, "train.max_epochs=1", "data.allow=[files-readable]")
+    (run,) = (tmp_path / "outputs" / "runs").iterdir()
+    text = " ".join(page.extract_text() for page in pypdf.PdfReader(run / "report.pdf").pages)
+    flat = " ".join(text.split())
+    assert "case_1 (files-readable), as data.allow says" in flat
+    assert "warning, allowed" in flat

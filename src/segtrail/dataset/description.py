@@ -182,6 +182,7 @@ class _EntryReader:
     def __init__(self, file_name: str) -> None:
         self._file_name = file_name
         self._taken: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self.cases: dict[str, CaseFiles] = {}
         self.findings: list[Finding] = []
 
@@ -203,8 +204,9 @@ class _EntryReader:
             self.cases[case] = CaseFiles(case, images, label, None if group is None else str(group))
 
     def _is_taken(self, case: str, files: tuple[str, ...], where: str) -> bool:
-        if case in self.cases:
-            self._find("entries-once", case, f"{where}: a case named {case} stands there already")
+        known = self._names.get(case.casefold())  # some file systems do not tell upper from lower case
+        if known is not None:
+            self._find("entries-once", case, f"{where}: a case named {known} stands there already")
             return True
         for file in files:
             if file in self._taken:
@@ -214,6 +216,7 @@ class _EntryReader:
             self._find("entries-once", case, f"{where} names one file twice")
             return True
         self._taken |= dict.fromkeys(files, case)
+        self._names[case.casefold()] = case
         return False
 
     def _find(self, check: str, case: str | None, evidence: str) -> None:

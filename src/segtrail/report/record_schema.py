@@ -199,6 +199,7 @@ class CheckOutcome(_Record):
     id: str
     title: str
     severity: Literal["error", "warning", "note"]
+    allowed: bool = False
     status: Literal["passed", "failed"]
     findings: list[Finding] = Field(default_factory=list)
     remedy: str = ""
@@ -207,6 +208,13 @@ class CheckOutcome(_Record):
 def _texts(value: object) -> object:
     """Labels and modality map numbers to names; either may have been written as another type."""
     return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else value
+
+
+class LeftOutCase(_Record):
+    """A case that can't be used, and that the configuration allowed to be left out."""
+
+    case: str
+    checks: list[str]
 
 
 class DatasetSummary(_Record):
@@ -222,6 +230,7 @@ class DatasetSummary(_Record):
     dataset_json_sha256: str = ""
     fingerprint: str = ""
     cases: list[DatasetCase]
+    left_out: list[LeftOutCase] = Field(default_factory=list)
     aggregates: dict[str, Aggregate] = Field(default_factory=dict)
     split: Split
     checks: list[CheckOutcome] = Field(default_factory=list)

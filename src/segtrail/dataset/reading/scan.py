@@ -4,9 +4,11 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from segtrail.dataset.description import CaseFiles, DatasetDescription
@@ -25,7 +27,9 @@ from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, 
 from segtrail.images.nifti import Volume, read_volume, stack_channels
 
 PERCENTILES = (0.0, 0.5, 5.0, 50.0, 95.0, 99.5, 100.0)
-_READERS = 4
+_MOST_READERS = 4
+# Voxels are read as float32 and copied for hashes and percentiles; a gzip file holds about a quarter of that.
+_MEMORY_PER_FILE_BYTE = 16
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,19 @@ def scan_dataset(
         on_case(files.case)
         return result
 
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, _READERS)) as pool:
+    with ThreadPoolExecutor(max_workers=_count_readers(description)) as pool:
         return tuple(pool.map(scan, description.cases))
+
+
+def _count_readers(description: DatasetDescription) -> int:
+    """Return how many cases to read at once: as many as the cores, and as the largest file leaves memory for."""
+    largest = 1
+    for case in description.cases:
+        for path in case.image_paths(description.root):
+            with suppress(OSError):
+                largest = max(largest, path.stat().st_size * len(case.images))
+    fitting = int(psutil.virtual_memory().available / (_MEMORY_PER_FILE_BYTE * largest))
+    return max(1, min(os.cpu_count() or 1, _MOST_READERS, fitting))
 
 
 def scan_case(description: DatasetDescription, files: CaseFiles, geometry_tolerance_mm: float) -> CaseScan:

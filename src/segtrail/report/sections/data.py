@@ -61,6 +61,9 @@ def _split(dataset: DatasetSummary) -> list[Part]:
         cases = [case.case for case in dataset.cases if case.side == side]
         if cases:
             facts.append(Fact(name.capitalize(), f"{format_count(len(cases), 'case')}: {', '.join(cases)}"))
+    if dataset.left_out:
+        named = ", ".join(f"{item.case} ({', '.join(item.checks)})" for item in dataset.left_out)
+        facts.append(Fact("Left out", f"{named}, as data.allow says"))
     groups = {case.group for case in dataset.cases if case.group}
     if groups:
         facts.append(Fact("Groups", f"{format_count(len(groups), 'group')}, each kept on one side"))
@@ -129,7 +132,9 @@ def _checks(checks: list[CheckOutcome]) -> list[Part]:
 
 
 def _outcome(check: CheckOutcome) -> str:
-    return "passed" if check.status == "passed" else _FAILED_WORDS[check.severity]
+    if check.status == "passed":
+        return "passed"
+    return f"{_FAILED_WORDS[check.severity]}, allowed" if check.allowed else _FAILED_WORDS[check.severity]
 
 
 def _tone(check: CheckOutcome) -> Tone:
