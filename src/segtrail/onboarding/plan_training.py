@@ -22,6 +22,9 @@ _MOST_PATCHES_PER_CASE = 40
 _MOST_VOLUME_VOXELS = 3_000_000
 _MOST_PATCH_VOXELS = 96**3
 _DIVISOR = 16
+# With four levels, patches up to 32 voxels leave at most two along each axis at the lowest; of bf16 convolutions on
+# so few, torch 2.13 on the CPU gives gradients that are not finite now and then.
+_DEEP_FROM = 48
 _CT_BELOW = -500.0
 _RARE_VALIDATION = 5
 
@@ -35,6 +38,7 @@ class TrainingPlan:
         is_coarser: Whether it is coarser than the median.
         shape: Voxels of the median volume at that spacing.
         patch_size: Voxels of one patch.
+        is_deep: Whether the network has its four levels, or three for small patches.
         window: Intensity window of CT; None for other images.
         val_frac: Share of the cases to validate on.
         nsd_tolerances_mm: One voxel along its longest side, and two.
@@ -44,6 +48,7 @@ class TrainingPlan:
     is_coarser: bool
     shape: Size
     patch_size: Size
+    is_deep: bool
     max_epochs: int
     patches_per_case: int
     validate_every: int
@@ -75,6 +80,7 @@ def plan_training(facts: DataFacts, cases: Sequence[CaseFiles]) -> TrainingPlan:
         is_coarser=is_coarser,
         shape=shape,
         patch_size=patch,
+        is_deep=max(patch) >= _DEEP_FROM,
         max_epochs=max_epochs,
         patches_per_case=patches_per_case,
         validate_every=1 if n_val * math.prod(facts.median_shape) <= epoch_voxels else _RARE_VALIDATION,
@@ -110,7 +116,7 @@ def _patch_size(shape: Size, n_channels: int) -> Size:
     while math.prod(size) > most:
         shares = [side / whole if side > _DIVISOR else 0.0 for side, whole in zip(size, shape, strict=True)]
         size[shares.index(max(shares))] -= _DIVISOR
-    if max(size) == _DIVISOR:  # one voxel at the lowest level leaves batch normalisation nothing to work with
+    if max(size) == _DIVISOR:  # so little leaves no context, and the lowest level no voxels to normalise by
         size = [2 * _DIVISOR] * 3
     return size[0], size[1], size[2]
 

@@ -47,7 +47,7 @@ def config_text(subject: ConfigSubject, facts: DataFacts, plan: TrainingPlan) ->
             *_patch(facts, plan),
             *_augment(),
             *_train(plan),
-            *_model(),
+            *_model(plan),
             *_infer(plan),
             "",
         ]
@@ -153,11 +153,13 @@ def _train(plan: TrainingPlan) -> list[str]:
     ]
 
 
-def _model() -> list[str]:
+def _model(plan: TrainingPlan) -> list[str]:
     return [
         "# A quick pair: segtrail's own network and a fast schedule. Those of configs/baseline.yaml, for a GPU and",
         "# patience: model: {name: unet3d}, optim: {lr: 2.0e-4}, and max_epochs: 300 under train.",
-        "model: {name: fast}",
+        "model: {name: fast}"
+        if plan.is_deep
+        else "model: {name: fast, channels: [24, 48, 96], blocks: [0, 1, 2]} # three levels, as the patches are small",
         "optim:",
         "  lr: 3.0e-3",
         "  schedule: {name: onecycle, warmup_fraction: 0.25}",
