@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segtrail.dataset.description import CaseFiles
 from segtrail.errors import InputError
 from segtrail.images.geometry import RasReorientation, is_singular, spacing_mm
-from segtrail.images.nifti import Volume, read_channels, read_volume
+from segtrail.images.nifti import Volume, read_volume, stack_channels
 
 _SAMPLES = 1000  # foreground voxels of one case: enough for percentiles over all
 _MANY_VALUES = 257  # more than a label map may hold
@@ -134,8 +134,8 @@ def read_facts(
 
 
 def _read_case(folder: Path, files: CaseFiles) -> CaseFacts:
-    image = read_channels(files.image_paths(folder))
-    label = read_volume(folder / files.label)
+    image = stack_channels([_read_file(folder, file) for file in files.images], files.images)
+    label = _read_file(folder, files.label)
     for volume, name in ((image, files.images[0]), (label, files.label)):
         if is_singular(volume.affine):
             raise InputError(
@@ -154,6 +154,14 @@ def _read_case(folder: Path, files: CaseFiles) -> CaseFacts:
         label_values=tuple(float(value) for value in np.unique(label.data)[:_MANY_VALUES]),
         foreground=_foreground(image, label),
     )
+
+
+def _read_file(folder: Path, file: str) -> Volume:
+    path = folder / file
+    try:
+        return read_volume(path)
+    except InputError as error:
+        raise InputError(str(error).replace(path.name, file, 1)) from None
 
 
 def _range(channel: NDArray[np.float32], file: str) -> tuple[float, float]:

@@ -113,9 +113,10 @@ def _patch_size(shape: Size, n_channels: int) -> Size:
     """Take the whole median volume where it fits, else a piece in its proportions; sides are multiples of 16."""
     size = [_DIVISOR * math.ceil(side / _DIVISOR) for side in shape]
     most = _MOST_PATCH_VOXELS * 2 / max(n_channels, 2)
+    share = 1.0
     while math.prod(size) > most:
-        shares = [side / whole if side > _DIVISOR else 0.0 for side, whole in zip(size, shape, strict=True)]
-        size[shares.index(max(shares))] -= _DIVISOR
+        share *= 0.99
+        size = [_DIVISOR * max(1, round(share * side / _DIVISOR)) for side in shape]
     if max(size) == _DIVISOR:  # so little leaves no context, and the lowest level no voxels to normalise by
         size = [2 * _DIVISOR] * 3
     return size[0], size[1], size[2]
