@@ -327,11 +327,23 @@ def test_existing_files_are_kept_beside_when_overwritten(segtrail, two_scans):
     assert "my_scans.yaml is there already" in refusal(segtrail, two_scans.root)
     (two_scans.root / "dataset.json").write_text('{"mine": 1}', encoding="utf-8")
     init(segtrail, two_scans.root, "--overwrite")
-    init(segtrail, two_scans.root, "--overwrite")
+    init(segtrail, two_scans.root, "--overwrite", "--label-names", "ball")
     assert Path("my_scans.yaml.old").read_text(encoding="utf-8") == "mine"
     assert (two_scans.root / "dataset.json.old").read_text(encoding="utf-8") == '{"mine": 1}'
     assert (two_scans.root / "dataset.json.old2").exists()
     assert len(read_description(two_scans.root).cases) == 2
+
+
+def test_overwriting_the_configuration_leaves_a_usable_description_alone(segtrail, two_scans):
+    init(segtrail, two_scans.root, "--label-names", "ball")
+    described = json.loads((two_scans.root / "dataset.json").read_text(encoding="utf-8"))
+    by_hand = json.dumps(described | {"licence": "CC0"})
+    (two_scans.root / "dataset.json").write_text(by_hand, encoding="utf-8")
+    answer = init(segtrail, two_scans.root, "--overwrite")
+    assert answer["dataset_written"] is False
+    assert answer["labels"] == {"0": "background", "1": "ball"}
+    assert (two_scans.root / "dataset.json").read_text(encoding="utf-8") == by_hand
+    assert Path("my_scans.yaml.old").exists()
 
 
 def test_the_configuration_cannot_take_the_descriptions_place(segtrail, two_scans):

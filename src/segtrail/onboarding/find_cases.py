@@ -1,6 +1,7 @@
 """Where the cases come from: a description that is there, nnU-Net's raw folder, or the names of files."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def find_cases(request: InitRequest) -> CaseSource:
     content = _read_json(folder / DESCRIPTION)
     nnunet = content is not None and is_nnunet_raw(folder, content)
     file_name = OWN_DESCRIPTION if nnunet else DESCRIPTION
-    if (folder / file_name).exists() and not request.overwrite:
+    if os.path.lexists(folder / file_name) and not _is_replaced(request, file_name):
         return _existing(request, file_name)
     if nnunet and not (request.images or request.labels):
         found = read_nnunet_raw(folder, content)
@@ -82,6 +83,20 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError):
         return None
+
+
+def _is_replaced(request: InitRequest, file_name: str) -> bool:
+    """Tell whether a description is written anew: only where that is allowed and it would be another one.
+
+    It may hold what no file tells, such as names and groups, so that --overwrite for the configuration's sake
+    leaves it alone.
+    """
+    if not request.overwrite or request.chosen:
+        return request.overwrite
+    try:
+        return bool(read_description(request.folder, file_name).findings)
+    except InputError:
+        return True
 
 
 def _existing(request: InitRequest, file_name: str) -> CaseSource:

@@ -155,7 +155,10 @@ def _write(proposal: _Proposal, narrator: Narrator) -> None:
     for old in replaced:
         narrator.say(f"What was there before is now {old}.")
     if proposal.source.existing is not None:
-        narrator.say(f"{proposal.description} was there already and is used as it is.")
+        narrator.say(
+            f"{proposal.description} was there already and is used as it is. To describe the folder anew, "
+            "move it away."
+        )
     narrator.say(f"Written: {', '.join(map(str, texts))}.")
 
 
