@@ -38,7 +38,7 @@ def find_nifti_files(folder: Path) -> tuple[PurePosixPath, ...]:
         Paths relative to the folder, sorted.
 
     Raises:
-        InputError: There is no such folder, or a name can't be written into ``dataset.json``.
+        InputError: There is no such folder, one in it can't be read, or a name can't be written into ``dataset.json``.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}. Name the folder that holds your images and labels.")
@@ -83,13 +83,19 @@ def matching_glob(files: Sequence[PurePosixPath], pattern: str, option: str) -> 
 
 
 def _walk(folder: Path) -> Iterator[PurePosixPath]:
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_refuse_unreadable):
         if "run.json" in names and "config_resolved.yaml" in names:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not _is_passed_over(name)]
         inside = PurePosixPath(Path(place).relative_to(folder).as_posix())
         yield from (inside / name for name in names if not name.startswith("."))
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise InputError(
+        f"The folder {error.filename} can't be read: {error.strerror}. Its files would be missed."
+    )
 
 
 def _is_passed_over(folder: str) -> bool:
