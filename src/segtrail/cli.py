@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator
@@ -149,6 +150,61 @@ def train(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with images and their labels.")],
+    images: Annotated[
+        str | None, typer.Option(metavar="GLOB", help='Which files are images, as "*_t1.nii.gz".')
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="GLOB", help='Which files are labels, as "*_seg.nii.gz".')
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the data set; default: the folder's.")] = None,
+    label_names: Annotated[
+        str, typer.Option(help='Names of the label values 1, 2, ..., as "left atrium,aorta".')
+    ] = "",
+    channels: Annotated[
+        str, typer.Option(help='Names of the channels, as "T1,T2"; files of one case may end so.')
+    ] = "",
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Configuration to write; default: NAME.yaml here.")
+    ] = None,
+    renumber: Annotated[
+        bool, typer.Option("--renumber", help="Copy label maps whose values leave gaps, numbered 1, 2, 3.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write over files that are there; the old are kept beside.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a dataset.json and a commented configuration for a folder of images and labels."""
+    with _sentences_for_errors(as_json) as answers:
+        from segtrail.onboarding import initialise
+        from segtrail.onboarding.request import InitRequest
+
+        request = InitRequest(
+            folder=folder.expanduser(),
+            images=images,
+            labels=labels,
+            name=name,
+            label_names=_words_of(label_names),
+            channels=_words_of(channels),
+            config=config,
+            renumber=renumber,
+            overwrite=overwrite,
+        )
+        answer = initialise.initialise(
+            request, _narrator(as_json), None if yes else _confirm, sys.stdin.isatty()
+        )
+        if as_json:
+            _print_json(answer, answers)
+        else:
+            typer.echo("Next:")
+            typer.echo(f"  segtrail check {shlex.quote(str(request.folder))}")
+            typer.echo(f"  segtrail train {shlex.quote(answer['config'])}")
+
+
+@app.command()
 def report(
     run: Run,
     output_root: OutputRoot = Path("outputs"),
@@ -288,6 +344,17 @@ def _config_and_changes(
     if argument is None or "=" in argument:
         raise InputError("Which configuration? For example: segtrail train configs/quick.yaml")
     return Path(argument), overrides
+
+
+def _words_of(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _confirm(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _narrator(as_json: bool) -> Any:

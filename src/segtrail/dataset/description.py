@@ -96,6 +96,11 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
         content = json.loads(raw.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{file_name} of the data set is not valid JSON: {error}.") from None
+    if is_nnunet_description(content):
+        raise InputError(
+            f"{file_name} of the data set is nnU-Net's, which does not list its cases. `segtrail init {root}` makes "
+            "a description of this folder and a configuration."
+        )
     if not isinstance(content, dict) or not isinstance(content.get("training"), list):
         raise InputError(
             f'{file_name} of the data set has no list "training" of cases, as the decathlon layout expects.'
@@ -266,3 +271,12 @@ def _problems_of(file: str) -> list[tuple[str, str]]:
 def case_name(file: str) -> str:
     """Return the name of the case an image file holds: its file name without ``.nii`` or ``.nii.gz``."""
     return PurePosixPath(file).name.removesuffix(".gz").removesuffix(".nii")
+
+
+def is_nnunet_description(content: Any) -> bool:
+    """Tell whether a ``dataset.json`` is nnU-Net's, which lists no cases and names classes by their name."""
+    if not isinstance(content, dict) or isinstance(content.get("training"), list):
+        return False
+    labels = content.get("labels")
+    by_name = isinstance(labels, dict) and "background" in labels
+    return by_name or "channel_names" in content or "file_ending" in content
