@@ -46,7 +46,7 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 
 
 def test_the_documents_show_every_command() -> None:
-    assert {"train", "report", "evaluate", "doctor"} <= {arguments[0] for arguments in COMMANDS}
+    assert {"train", "report", "evaluate", "predict", "doctor"} <= {arguments[0] for arguments in COMMANDS}
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -65,6 +65,7 @@ def test_a_documented_command_is_understood(
     monkeypatch.chdir(REPOSITORY)
     monkeypatch.setattr(segtrail_module("experiment.train_run"), "train_run", stop_at("train"))
     monkeypatch.setattr(segtrail_module("experiment.evaluate_run"), "evaluate_run", stop_at("evaluate"))
+    monkeypatch.setattr(segtrail_module("experiment.predict_run"), "predict_run", stop_at("predict"))
     monkeypatch.setattr(segtrail_module("report.make"), "make_report", stop_at("report"))
     monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))
     monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
