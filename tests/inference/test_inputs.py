@@ -64,6 +64,7 @@ def test_files_that_are_not_exactly_the_channels_stand_alone(tmp_path: Path, nam
         (["readme.txt"], "readme.txt", "no .nii or .nii.gz file"),
         (["empty/readme.txt"], "empty", "holds no .nii or .nii.gz file"),
         (["._a.nii.gz"], "._a.nii.gz", "macOS metadata"),
+        ([], "x" * 300, "can't be read|is not there"),
         ([".nii.gz"], ".nii.gz", "no name before its ending"),
     ],
 )
@@ -73,6 +74,24 @@ def test_what_can_not_be_an_input_is_named(
     touch(tmp_path, *names)
     with pytest.raises(InputError, match=expected):
         cases(tmp_path / given)
+
+
+def test_an_empty_input_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(touch(tmp_path, "a.nii.gz"))
+    with pytest.raises(InputError, match="An input is empty"):
+        cases("")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_can_not_be_entered_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "closed/a.nii.gz")
+    (tmp_path / "closed").chmod(0)
+    try:
+        for given in ("closed", "closed/a.nii.gz"):
+            with pytest.raises(InputError, match="can't be read: Permission denied"):
+                cases(tmp_path / given)
+    finally:
+        (tmp_path / "closed").chmod(0o755)
 
 
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:

@@ -40,20 +40,12 @@ def require_safe_output(folder: PredictionFolder, run: RunFolder, found: FoundIn
     Raises:
         InputError: The output folder is none, lies in a run folder, or holds the inputs.
     """
-    path = folder.path.resolve()
-    if path.exists() and not path.is_dir():
-        raise InputError(f"--output names {folder.path}, which is a file. Name a folder.")
-    for parent in (path, *path.parents):
-        is_run = (parent / "run.json").is_file() and (parent / "checkpoints").is_dir()
-        if is_run or parent == run.path.resolve():
-            raise InputError(
-                f"--output {folder.path} lies in the run folder {parent.name}. A run folder is a record: choose a "
-                "folder outside."
-            )
-    if path in {named.resolve() for named in found.folders}:
+    try:
+        _require_safe_place(folder, run, found)
+    except OSError as error:
         raise InputError(
-            f"--output {folder.path} is the folder of the inputs. Choose another, so that none is overwritten."
-        )
+            f"--output {folder.path} can't be looked into: {error.strerror or error}. Choose another folder."
+        ) from None
     inputs = {identity for image in found.images for file in image.files if (identity := _identity(file))}
     for image in found.images:
         for file in folder.files(image.case):
@@ -150,6 +142,23 @@ def hash_or_none(path: Path) -> str | None:
         return hash_file(path)
     except OSError:
         return None
+
+
+def _require_safe_place(folder: PredictionFolder, run: RunFolder, found: FoundInputs) -> None:
+    path = folder.path.resolve()
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--output names {folder.path}, which is a file. Name a folder.")
+    for parent in (path, *path.parents):
+        is_run = (parent / "run.json").is_file() and (parent / "checkpoints").is_dir()
+        if is_run or parent == run.path.resolve():
+            raise InputError(
+                f"--output {folder.path} lies in the run folder {parent.name}. A run folder is a record: choose a "
+                "folder outside."
+            )
+    if path in {named.resolve() for named in found.folders}:
+        raise InputError(
+            f"--output {folder.path} is the folder of the inputs. Choose another, so that none is overwritten."
+        )
 
 
 def _conflict(image: InputImage, folder: PredictionFolder, entry: CaseEntry | None) -> str | None:

@@ -79,15 +79,14 @@ class _Finder:
         self.left_out: list[str] = []
 
     def add(self, text: str) -> None:
+        if not text.strip():  # an unset variable of the shell, which would name the current folder
+            self._problems.append("An input is empty.")
+            return
         path = Path(text).expanduser()
-        if path.is_dir():
-            self._add_folder(path)
-        elif path.is_file() and path.suffix == ".json":
-            self._add_dataset(path.parent, path.name)
-        elif path.exists():
-            self._add_files([path])
-        else:
-            self._add_pattern(path)
+        try:
+            self._add_path(path)
+        except OSError as error:  # a folder that can't be entered, a name that is too long
+            self._problems.append(f"{path} can't be read: {error.strerror or error}.")
 
     def refuse_problems(self) -> None:
         if self._problems:
@@ -97,6 +96,16 @@ class _Finder:
             raise InputError(
                 f"These inputs can't be segmented:\n{lines}" + (f"\n  and {more} more." if more else "")
             )
+
+    def _add_path(self, path: Path) -> None:
+        if path.is_dir():
+            self._add_folder(path)
+        elif path.is_file() and path.suffix == ".json":
+            self._add_dataset(path.parent, path.name)
+        elif path.exists():
+            self._add_files([path])
+        else:
+            self._add_pattern(path)
 
     def _add_pattern(self, path: Path) -> None:
         """Expand a pattern, as shells other than Windows' own do before the program sees it."""
@@ -117,11 +126,7 @@ class _Finder:
             if (folder / name).is_file():
                 self._add_dataset(folder, name)
                 return
-        try:
-            files = sorted(path for path in folder.iterdir() if _is_visible_nifti(path))
-        except OSError as error:
-            self._problems.append(f"{folder} can't be read: {error.strerror}.")
-            return
+        files = sorted(path for path in folder.iterdir() if _is_visible_nifti(path))
         if not files:
             self._problems.append(
                 f"{folder} holds no .nii or .nii.gz file and no dataset.json. Subfolders are not looked into."
