@@ -1,5 +1,7 @@
 """segtrail trains 3D segmentation networks and leaves a record of every run."""
 
+from segtrail.errors import SegtrailError
+from segtrail.run import Prediction, Run
 from segtrail.version import __version__
 
-__all__ = ["__version__"]
+__all__ = ["Prediction", "Run", "SegtrailError", "__version__"]

@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
-from segtrail.errors import InputError, Interrupted, SegtrailError
+from segtrail.errors import CheckFailed, InputError, Interrupted, SegtrailError
 from segtrail.stop_request import stopped_by_sigterm
 from segtrail.version import __version__
 
@@ -250,8 +250,7 @@ def evaluate(
 ) -> None:
     """Measure a run's network on a data set; the run is not touched without --save."""
     with _sentences_for_errors(as_json) as answers:
-        if checkpoint not in ("best", "last"):
-            raise InputError(f"--checkpoint is {checkpoint!r}; expected best or last.")
+        which = _known_checkpoint(checkpoint)
 
         from segtrail.record.run_folder import find_run
 
@@ -266,7 +265,7 @@ def evaluate(
             )
         request = EvaluationRequest(
             dataset=(dataset or data or find_data_root(folder.path)).expanduser(),
-            checkpoint="best" if checkpoint == "best" else "last",
+            checkpoint=which,
             cases=[case.strip() for case in cases.split(",") if case.strip()],
             device=device,
             save=save,
@@ -276,6 +275,48 @@ def evaluate(
             _print_json(answer, answers)
         else:
             _print_evaluation(answer)
+
+
+@app.command()
+def predict(
+    run: Run,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="NIfTI files, folders of them, or a data set."),
+    ],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the predictions.")],
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Keep the probabilities of all classes too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Make all again, whatever lies in the folder.")
+    ] = False,
+    checkpoint: Annotated[str, typer.Option(help="best or last.")] = "best",
+    device: Device = "auto",
+    output_root: OutputRoot = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Segment new images with a run's network: label maps, volumes, pictures and a record."""
+    with _sentences_for_errors(as_json) as answers:
+        which = _known_checkpoint(checkpoint)
+
+        from segtrail.record.run_folder import find_run
+
+        folder = find_run(run, output_root)
+
+        from segtrail.experiment.predict_run import PredictionRequest, predict_run
+
+        request = PredictionRequest(inputs, output, probabilities, overwrite, which, device)
+        result = predict_run(folder, request, _narrator(as_json))
+        failure = {"error": result.failure, "exit_code": 1} if result.failure else {}
+        if as_json:
+            _print_json({**result.record, "skipped": list(result.skipped), **failure}, answers)
+        else:
+            for line in result.table():
+                typer.echo(line)
+    if result.failure:
+        typer.echo(f"Error: {result.failure}", err=True)
+        raise typer.Exit(CheckFailed.exit_code)
 
 
 @app.command()
@@ -333,6 +374,12 @@ def download(
             _print_json(arrival.as_json(), answers)
         else:
             typer.echo(arrival.as_text())
+
+
+def _known_checkpoint(name: str) -> Literal["best", "last"]:
+    if name not in ("best", "last"):
+        raise InputError(f"--checkpoint is {name!r}; expected best or last.")
+    return "best" if name == "best" else "last"
 
 
 def _config_and_changes(

@@ -46,7 +46,7 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 
 
 def test_the_documents_show_every_command() -> None:
-    assert {"check", "train", "init", "report", "evaluate", "doctor", "data"} <= {
+    assert {"check", "train", "init", "report", "evaluate", "predict", "doctor", "data"} <= {
         arguments[0] for arguments in COMMANDS
     }
 
@@ -68,6 +68,7 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(segtrail_module("experiment.train_run"), "train_run", stop_at("train"))
     monkeypatch.setattr(segtrail_module("experiment.evaluate_run"), "evaluate_run", stop_at("evaluate"))
     monkeypatch.setattr(segtrail_module("onboarding.initialise"), "initialise", stop_at("init"))
+    monkeypatch.setattr(segtrail_module("experiment.predict_run"), "predict_run", stop_at("predict"))
     monkeypatch.setattr(segtrail_module("report.make"), "make_report", stop_at("report"))
     monkeypatch.setattr(segtrail_module("experiment.check_data"), "check_data", stop_at("check"))
     monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))

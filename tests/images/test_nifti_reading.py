@@ -137,10 +137,15 @@ def test_a_plain_file_cut_off_is_refused(tmp_path, length):
         read_bytes(tmp_path, small_image().to_bytes()[:length], "image.nii")
 
 
-@pytest.mark.parametrize("content", [b"", b"no image at all", b"\0" * 400])
+@pytest.mark.parametrize("content", [b"no image at all", b"\0" * 400])
 def test_what_is_no_image_is_refused(tmp_path, content):
     with pytest.raises(InputError, match="header can't be understood"):
         read_bytes(tmp_path, gzip.compress(content))
+
+
+def test_an_empty_file_is_called_so(tmp_path):
+    with pytest.raises(InputError, match="is empty"):
+        read_bytes(tmp_path, gzip.compress(b""))
 
 
 def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):

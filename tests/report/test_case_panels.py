@@ -154,3 +154,14 @@ def test_the_caption_of_many_classes_names_the_lowest():
     scores = [ClassScores(f"organ {k}", k / 10, 1.0, 1.0, 1.0) for k in range(1, 9)]
     text = caption("c1", "test", scores, choose_view(ORGAN, NOTHING, SPACING_MM))
     assert "mean Dice of 8 classes 0.450; lowest: organ 1 0.100, organ 2 0.200, organ 3 0.300." in text
+
+
+def test_a_prediction_alone_has_one_solid_contour_and_no_reference(tmp_path):
+    for pixels in panel_pixels(draw(tmp_path / "alone.png", reference=None, prediction=ORGAN)):
+        assert len(coloured(pixels, PREDICTION_COLOUR)) > 300
+        assert len(coloured(pixels, REFERENCE_COLOUR)) == 0
+
+
+def test_an_empty_prediction_alone_is_drawn_too(tmp_path):
+    for pixels in panel_pixels(draw(tmp_path / "empty.png", reference=None, prediction=NOTHING)):
+        assert len(coloured(pixels, PREDICTION_COLOUR)) == 0

@@ -1,6 +1,8 @@
 """Segmenting full volumes with a trained network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -23,6 +25,21 @@ Mode = Literal["sliding_window", "whole_volume"]
 _MEMORY_SHARE = 0.25
 
 
+@dataclass(frozen=True)
+class Segmentation:
+    """What the network makes of one image.
+
+    Attributes:
+        labels: Label map on the file's own grid, shape (x, y, z), uint8.
+        probabilities: Shape (classes, x, y, z) on the same grid, float32, background first; None unless asked for.
+        mode: How the image went through the network.
+    """
+
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32] | None
+    mode: Mode
+
+
 class Predictor:
     """Segments volumes as the configuration says.
 
@@ -41,6 +58,25 @@ class Predictor:
         self._bytes_per_voxel: float | None = None
         self.modes_used: set[Mode] = set()
 
+    def predict(self, volume: Volume, *, probabilities: bool = False) -> Segmentation:
+        """Segment an image as its file holds it.
+
+        Args:
+            volume: The image.
+            probabilities: Give the probabilities of all classes too, which need much more memory.
+
+        Returns:
+            Labels, and probabilities whose largest is the label.
+
+        Raises:
+            TrainingFailed: The memory ran out.
+        """
+        with _memory_watched():
+            grid = working_grid(volume, self._config.preprocess)
+            scores, mode = self._probabilities(prepare_image(volume, grid, self._config.preprocess))
+            on_file = grid.scores_on_file_grid(scores) if probabilities else None
+            return Segmentation(grid.labels_on_file_grid(scores), on_file, mode)
+
     def segment(self, volume: Volume) -> NDArray[np.uint8]:
         """Segment an image as its file holds it.
 
@@ -49,9 +85,11 @@ class Predictor:
 
         Returns:
             Labels on the file's own grid, shape (x, y, z), uint8.
+
+        Raises:
+            TrainingFailed: The memory ran out.
         """
-        grid = working_grid(volume, self._config.preprocess)
-        return self.segment_prepared(prepare_image(volume, grid, self._config.preprocess), grid)
+        return self.predict(volume).labels
 
     def segment_prepared(self, image: NDArray[np.float32], grid: WorkingGrid) -> NDArray[np.uint8]:
         """Segment an image that is preprocessed already.
@@ -62,36 +100,29 @@ class Predictor:
 
         Returns:
             Labels on the file's own grid, shape (x, y, z), uint8.
+
+        Raises:
+            TrainingFailed: The memory ran out.
         """
-        return grid.labels_on_file_grid(self.probabilities(image))
+        with _memory_watched():
+            return grid.labels_on_file_grid(self._probabilities(image)[0])
 
-    def probabilities(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute class probabilities on the working grid.
-
-        Args:
-            image: Shape (C, x, y, z) on the working grid.
-
-        Returns:
-            Probabilities, shape (classes, x, y, z), float32.
-        """
+    def _probabilities(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], Mode]:
+        """Return probabilities (classes, x, y, z) on the working grid, float32, and how they were computed."""
         network = self._built.network
         was_training = network.training
         network.eval()
         try:
             with torch.inference_mode():
-                result = self._infer(torch.from_numpy(np.array(image))[None])
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise _out_of_memory() from None
-            raise
+                result, mode = self._infer(torch.from_numpy(np.array(image))[None])
         finally:
             network.train(was_training)
-        return np.asarray(result[0].float().cpu().numpy())
-
-    def _infer(self, image: Tensor) -> Tensor:
-        mode = self._choose_mode(image)
         self.modes_used.add(mode)
-        return self._whole_volume(image) if mode == "whole_volume" else self._sliding_window(image)
+        return np.asarray(result[0].float().cpu().numpy()), mode
+
+    def _infer(self, image: Tensor) -> tuple[Tensor, Mode]:
+        mode = self._choose_mode(image)
+        return self._whole_volume(image) if mode == "whole_volume" else self._sliding_window(image), mode
 
     def _whole_volume(self, image: Tensor) -> Tensor:
         divisor = self._built.size_divisor or (1, 1, 1)
@@ -155,11 +186,18 @@ class Predictor:
         return total / float(np.prod(size))
 
 
-def _out_of_memory() -> TrainingFailed:
-    return TrainingFailed(
-        "The memory ran out while segmenting a full volume. Try infer.mode=sliding_window with "
-        "infer.batch_size=1, or a smaller window (infer.roi_size)."
-    )
+@contextmanager
+def _memory_watched() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise TrainingFailed(
+                "The memory ran out while segmenting a full volume. Close other programs that use the same device, "
+                "or compute on the CPU (--device cpu). A training needs less with infer.mode=sliding_window, "
+                "infer.batch_size=1 or a smaller window (infer.roi_size)."
+            ) from None
+        raise
 
 
 def _pad_to(image: Tensor, size: Sequence[int]) -> Tensor:

@@ -12,6 +12,7 @@ from segtrail.config.schema import Config
 from segtrail.errors import InputError
 from segtrail.inference.predictor import Predictor
 from segtrail.networks.build import build_network
+from segtrail.record.hashing import hash_file
 from segtrail.training.checkpoint import load_checkpoint
 
 Checkpoint = Literal["best", "last"]
@@ -27,6 +28,9 @@ class TrainedNetwork:
         labels: Class name by label value.
         n_channels: Channels of an image.
         epoch: The epoch its weights are of.
+        checkpoint_sha256: SHA-256 of the checkpoint's bytes.
+        dataset_fingerprint: Fingerprint of the data it was trained on.
+        compute: Where it computes.
     """
 
     predictor: Predictor
@@ -34,6 +38,9 @@ class TrainedNetwork:
     labels: dict[int, str]
     n_channels: int
     epoch: int
+    checkpoint_sha256: str
+    dataset_fingerprint: str
+    compute: Compute
 
 
 def open_trained_network(
@@ -52,7 +59,8 @@ def open_trained_network(
     Raises:
         InputError: The checkpoint is missing, damaged, or does not fit its own configuration.
     """
-    content = load_checkpoint(run_dir / "checkpoints" / f"{checkpoint}.pt")
+    path = run_dir / "checkpoints" / f"{checkpoint}.pt"
+    content = load_checkpoint(path)
     name = f"checkpoints/{checkpoint}.pt"
     try:
         config = Config.model_validate(content["config"])
@@ -66,9 +74,11 @@ def open_trained_network(
             config.preprocess.spacing,
         )
         built.network.load_state_dict(content["networks"]["main"])
+        facts = int(content["n_channels"]), int(content["epoch"])
+        fingerprint = str(content["dataset_fingerprint"])
     except ValidationError as error:
         raise InputError(explain_validation_error(error, name)) from None
-    except (KeyError, AttributeError, AssertionError, RuntimeError) as error:
+    except (KeyError, AttributeError, AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{name} does not hold a network that its configuration describes: {error}."
         ) from None
@@ -76,7 +86,7 @@ def open_trained_network(
     built.place(compute.device, config.train.channels_last)
     built.network.eval()
     predictor = Predictor(built, config, compute, len(labels))
-    return TrainedNetwork(predictor, config, labels, int(content["n_channels"]), int(content["epoch"]))
+    return TrainedNetwork(predictor, config, labels, *facts, hash_file(path), fingerprint, compute)
 
 
 def _compute_for_inference(config: Config, device: str) -> Compute:

@@ -69,12 +69,27 @@ class WorkingGrid:
         Returns:
             The label map in file order, uint8.
         """
-        back = tuple(1.0 / step for step in self.step)
-        best = resample_linear(scores[0], back, self.native_shape)
+        best = self._at_native_spacing(scores[0])
         labels = np.zeros(self.native_shape, dtype=np.uint8)
         for value in range(1, len(scores)):
-            candidate = resample_linear(scores[value], back, self.native_shape)
+            candidate = self._at_native_spacing(scores[value])
             better = candidate > best
             labels[better] = value
             best = np.where(better, candidate, best)
         return np.asarray(self.reorientation.undo(labels), dtype=np.uint8)
+
+    def scores_on_file_grid(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring class scores to the file's own grid: those that ``labels_on_file_grid`` compares.
+
+        Args:
+            scores: One map per class, background first, shape (classes, x, y, z) on the working grid.
+
+        Returns:
+            The maps in file order, shape (classes, x, y, z), float32. Their largest is the class in the label map;
+            of equal ones the first.
+        """
+        maps = (self.reorientation.undo(self._at_native_spacing(score)) for score in scores)
+        return np.stack([np.asarray(on_file, dtype=np.float32) for on_file in maps])
+
+    def _at_native_spacing(self, score: NDArray[np.float32]) -> NDArray[np.float32]:
+        return resample_linear(score, tuple(1.0 / step for step in self.step), self.native_shape)

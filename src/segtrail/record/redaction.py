@@ -63,6 +63,12 @@ class Redactor:
         ]
         return " ".join(f'"{argument}"' if " " in argument else argument for argument in redacted)
 
+    def redact_path(self, path: Path) -> str:
+        """Return a path for the record, with slashes on every system; a relative one stays as it was given."""
+        if _is_absolute(str(path)):
+            return self._replace_hosts(self._redact_path(str(path))).replace("\\", "/")
+        return self._replace_login(path.as_posix())
+
     def _redact_argument(self, argument: str) -> str:
         key, sign, value = argument.partition("=")
         if sign and _is_absolute(value):

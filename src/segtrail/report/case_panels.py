@@ -1,4 +1,4 @@
-"""Pictures of a case: three planes through the organ with the contours of reference and prediction."""
+"""Pictures of a case: three planes through the organ with the contours of reference and prediction, or of one."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -36,6 +36,16 @@ _DOTS_PER_INCH = 200
 
 
 @dataclass(frozen=True)
+class _Contours:
+    """A label map whose contours are drawn: what it is, and how the lines of an only class look."""
+
+    name: str
+    labels: LabelMap
+    colour: str
+    dashes: Any
+
+
+@dataclass(frozen=True)
 class _Plane:
     """One plane as it is shown: the axis that runs from right to left, the one upwards, and the letters."""
 
@@ -57,7 +67,7 @@ _PLANES = (
 def draw_case_panel(
     path: Path,
     image: NDArray[np.floating[Any]],
-    reference: LabelMap,
+    reference: LabelMap | None,
     prediction: LabelMap,
     spacing_mm: Sequence[float],
     class_names: Mapping[int, str],
@@ -68,7 +78,8 @@ def draw_case_panel(
     Args:
         path: File to write, atomically.
         image: One channel (x, y, z) in RAS.
-        reference: Label map of the same shape, 0 is background.
+        reference: Label map of the same shape, 0 is background; None where there is none, for a picture of the
+            prediction alone.
         prediction: Label map of the same shape.
         spacing_mm: Voxel spacing (x, y, z).
         class_names: Name of every label; that of 0 is not used.
@@ -78,28 +89,29 @@ def draw_case_panel(
         ValueError: Image and label maps differ in shape.
         OSError: The file can't be written.
     """
-    if not image.shape == reference.shape == prediction.shape:
-        raise ValueError(
-            f"Image {image.shape}, reference {reference.shape} and prediction {prediction.shape} "
-            "must be of one shape (x, y, z)."
-        )
-    view = choose_view(reference, prediction, spacing_mm)
+    contours = [] if reference is None else [_Contours("reference", reference, REFERENCE_COLOUR, "solid")]
+    dashes = _PREDICTION_DASHES if contours else "solid"
+    contours.append(_Contours("prediction", prediction, PREDICTION_COLOUR, dashes))
+    if any(drawn.labels.shape != image.shape for drawn in contours):
+        shapes = ", ".join(f"{drawn.name} {drawn.labels.shape}" for drawn in contours)
+        raise ValueError(f"Image {image.shape} and {shapes} must be of one shape (x, y, z).")
+    view = choose_view(contours[0].labels, prediction, spacing_mm)
     classes = {label: printable(name) for label, name in class_names.items() if label != 0}
     with matplotlib.style.context("default"):
-        write_bytes(path, _render(image, reference, prediction, classes, view, printable(title)))
+        write_bytes(path, _render(image, contours, classes, view, printable(title)))
 
 
 def _render(
     image: NDArray[np.floating[Any]],
-    reference: LabelMap,
-    prediction: LabelMap,
+    contours: Sequence[_Contours],
     classes: Mapping[int, str],
     view: CaseView,
     title: str,
 ) -> bytes:
-    shown = _labels_shown(reference, prediction, view)
+    shown = _labels_shown(contours, view)
     colours = _colours(classes, shown)
-    handles = _legend_handles({label: classes.get(label, f"label {label}") for label in shown}, colours)
+    names = {label: classes.get(label, f"label {label}") for label in shown}
+    handles = _legend_handles(names, colours, contours)
     columns = min(len(handles), 4)
     side = (_WIDTH_INCHES - 2 * _GAP_INCHES) / 3
     legend_inches = _LEGEND_ROW_INCHES * -(-len(handles) // columns) + 0.06
@@ -113,8 +125,9 @@ def _render(
         axes = figure.add_axes((left, legend_inches / height, side / _WIDTH_INCHES, side / height))
         _draw_plane(axes, plane, image, view, window)
         for label in shown:
-            _draw_contour(axes, plane, reference == label, view, colours[label][0], "solid")
-            _draw_contour(axes, plane, prediction == label, view, colours[label][1], _PREDICTION_DASHES)
+            for drawn in contours:
+                colour = colours[label] or drawn.colour
+                _draw_contour(axes, plane, drawn.labels == label, view, colour, drawn.dashes)
         _draw_letters(axes, plane)
         _draw_scale_bar(axes, view.field_side_mm)
     if title:
@@ -139,40 +152,51 @@ def _cut(volume: NDArray[Any], plane: _Plane, view: CaseView) -> NDArray[Any]:
     return np.asarray(cut.T)
 
 
-def _labels_shown(reference: LabelMap, prediction: LabelMap, view: CaseView) -> list[int]:
+def _labels_shown(contours: Sequence[_Contours], view: CaseView) -> list[int]:
     found: set[int] = set()
     for plane in _PLANES:
-        for labels in (reference, prediction):
-            found.update(int(label) for label in np.unique(_cut(labels, plane, view)))
+        for drawn in contours:
+            found.update(int(label) for label in np.unique(_cut(drawn.labels, plane, view)))
     return sorted(found - {0})
 
 
-def _colours(classes: Mapping[int, str], shown: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Colours of (reference, prediction) by label: two for one class, else one for each class."""
+def _colours(classes: Mapping[int, str], shown: Sequence[int]) -> dict[int, str | None]:
+    """Colours of the classes by label; None for the only class, whose label maps have a colour each."""
     if len(classes) <= 1 and len(shown) <= 1:
-        return dict.fromkeys(shown, (REFERENCE_COLOUR, PREDICTION_COLOUR))
+        return dict.fromkeys(shown, None)
     ordered = sorted({*classes, *shown})
     return {
-        label: (_CLASS_COLOURS[place % len(_CLASS_COLOURS)],) * 2
+        label: _CLASS_COLOURS[place % len(_CLASS_COLOURS)]
         for place, label in enumerate(ordered)
         if label in shown
     }
 
 
-def _legend_handles(names: Mapping[int, str], colours: Mapping[int, tuple[str, str]]) -> list[Line2D]:
-    one_class = set(colours.values()) == {(REFERENCE_COLOUR, PREDICTION_COLOUR)}
+def _legend_handles(
+    names: Mapping[int, str], colours: Mapping[int, str | None], contours: Sequence[_Contours]
+) -> list[Line2D]:
+    one_class = set(colours.values()) == {None}
     prefix = f"{_legend_name(next(iter(names.values())))}, " if one_class else ""
-    line_colours = (REFERENCE_COLOUR, PREDICTION_COLOUR) if one_class else ("#444444", "#444444")
     handles = [
-        _legend_line(line_colours[0], "solid", f"{prefix}reference (solid)"),
-        _legend_line(line_colours[1], _PREDICTION_DASHES, f"{prefix}prediction (dashed)"),
+        _legend_line(
+            drawn.colour if one_class else "#444444",
+            drawn.dashes,
+            prefix + _legend_role(drawn, contours, names),
+        )
+        for drawn in contours
     ]
     if not one_class:
         for label in sorted(names)[:_CLASSES_IN_LEGEND]:
             handles.append(
-                Line2D([], [], color=colours[label][0], linewidth=4, label=_legend_name(names[label]))
+                Line2D([], [], color=colours[label], linewidth=4, label=_legend_name(names[label]))
             )
     return handles
+
+
+def _legend_role(drawn: _Contours, contours: Sequence[_Contours], names: Mapping[int, str]) -> str:
+    if len(contours) > 1:
+        return f"{drawn.name} ({'solid' if drawn.dashes == 'solid' else 'dashed'})"
+    return drawn.name if names else f"{drawn.name}: none of the classes here"
 
 
 def _legend_line(colour: str, dashes: Any, label: str) -> Line2D:

@@ -1,0 +1,214 @@
+"""Finding the images that are to be segmented: files, folders, data sets."""
+
+import glob
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segtrail.dataset.description import DatasetDescription, case_name, read_description
+from segtrail.errors import InputError
+
+_SUFFIXES = (".nii", ".nii.gz")
+# nnU-Net's way to name the files of one case by the number of their channel.
+_CHANNEL_FILE = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})\.nii(?:\.gz)?")
+_PROBLEMS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class InputImage:
+    """One image to segment: its name, and one file, or one for each channel in their order."""
+
+    case: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class FoundInputs:
+    """The images of a command line.
+
+    Attributes:
+        images: The images, in the order of the command line; those of a folder by name.
+        folders: The folders that were named.
+        left_out: Files that a data set lists as unlabelled and that are not there.
+    """
+
+    images: tuple[InputImage, ...]
+    folders: tuple[Path, ...]
+    left_out: tuple[str, ...]
+
+
+def find_inputs(
+    inputs: Sequence[str], n_channels: int, description_file: str = "dataset.json"
+) -> FoundInputs:
+    """Find the images that a command line names.
+
+    An input is a NIfTI file, a folder (all NIfTI files in it but hidden ones, without its subfolders), a data set
+    (its folder or its description: labelled and unlabelled cases), or a pattern that the shell left as it is.
+    Where the network takes several channels, files CASE_0000, CASE_0001 and so on in one folder are one image.
+
+    Args:
+        inputs: What the command line names.
+        n_channels: Channels that the network takes.
+        description_file: Name of the description in the data set of the run.
+
+    Returns:
+        The images.
+
+    Raises:
+        InputError: Something is not there, is no NIfTI file, holds none, or two inputs are one case; all is listed.
+    """
+    finder = _Finder(n_channels, description_file)
+    for text in inputs:
+        finder.add(text)
+    finder.refuse_problems()
+    _refuse_same_names(finder.images)
+    return FoundInputs(tuple(finder.images), tuple(finder.folders), tuple(finder.left_out))
+
+
+class _Finder:
+    """Goes through the inputs one after the other and collects what is wrong with any."""
+
+    def __init__(self, n_channels: int, description_file: str) -> None:
+        self._n_channels, self._description_file = n_channels, description_file
+        self._problems: list[str] = []
+        self.images: list[InputImage] = []
+        self.folders: list[Path] = []
+        self.left_out: list[str] = []
+
+    def add(self, text: str) -> None:
+        if not text.strip():  # an unset variable of the shell, which would name the current folder
+            self._problems.append("An input is empty.")
+            return
+        path = Path(text).expanduser()
+        try:
+            self._add_path(path)
+        except OSError as error:  # a folder that can't be entered, a name that is too long
+            self._problems.append(f"{path} can't be read: {error.strerror or error}.")
+
+    def refuse_problems(self) -> None:
+        if self._problems:
+            shown = self._problems[:_PROBLEMS_SHOWN]
+            more = len(self._problems) - len(shown)
+            lines = "\n".join(f"  {problem}" for problem in shown)
+            raise InputError(
+                f"These inputs can't be segmented:\n{lines}" + (f"\n  and {more} more." if more else "")
+            )
+
+    def _add_path(self, path: Path) -> None:
+        if path.is_dir():
+            self._add_folder(path)
+        elif path.is_file() and path.suffix == ".json":
+            self._add_dataset(path.parent, path.name)
+        elif path.exists():
+            self._add_files([path])
+        else:
+            self._add_pattern(path)
+
+    def _add_pattern(self, path: Path) -> None:
+        """Expand a pattern, as shells other than Windows' own do before the program sees it."""
+        if not glob.has_magic(str(path)):
+            self._problems.append(f"{path} is not there.")
+            return
+        found = [Path(name) for name in sorted(glob.glob(str(path)))]  # noqa: PTH207 (a pattern with its folder)
+        if not found:
+            self._problems.append(f"{path} matches no file.")
+        files = [file for file in found if not file.is_dir()]
+        for folder in (file for file in found if file.is_dir()):
+            self._add_folder(folder)
+        self._add_files(files)
+
+    def _add_folder(self, folder: Path) -> None:
+        self.folders.append(folder)
+        for name in dict.fromkeys((self._description_file, "dataset.json")):
+            if (folder / name).is_file():
+                self._add_dataset(folder, name)
+                return
+        files = sorted(path for path in folder.iterdir() if _is_visible_nifti(path))
+        if not files:
+            self._problems.append(
+                f"{folder} holds no .nii or .nii.gz file and no dataset.json. Subfolders are not looked into."
+            )
+        self._add_files(files)
+
+    def _add_files(self, files: Iterable[Path]) -> None:
+        usable = []
+        for file in files:
+            if not file.name.endswith(_SUFFIXES):
+                self._problems.append(f"{file} is no .nii or .nii.gz file.")
+            elif file.name.startswith("._"):
+                self._problems.append(f"{file} is a macOS metadata file, not an image.")
+            elif not case_name(file.name):
+                self._problems.append(f"{file} has no name before its ending.")
+            else:
+                usable.append(file)
+        self.images += _group_channels(usable, self._n_channels)
+
+    def _add_dataset(self, root: Path, file_name: str) -> None:
+        if root not in self.folders:
+            self.folders.append(root)
+        description = read_description(root, file_name)
+        self._problems += [f"{root / file_name}: {finding.evidence}." for finding in description.findings]
+        labelled = [InputImage(case.case, tuple(case.image_paths(root))) for case in description.cases]
+        self.images += labelled
+        self._add_unlabelled(description)
+        inside = root.resolve()
+        for image in labelled:
+            self._problems += [
+                f"{file} is a link out of the data set's folder; put the file itself there."
+                for file in image.files
+                if not file.resolve().is_relative_to(inside)
+            ]
+
+    def _add_unlabelled(self, description: DatasetDescription) -> None:
+        """Add the images without a label that are there; many data sets are passed on without them."""
+        inside = description.root.resolve()
+        for names in description.unlabelled:
+            files = [description.root / name for name in names]
+            if not all(file.is_file() and file.resolve().is_relative_to(inside) for file in files):
+                self.left_out += list(names)
+            elif len(files) > 1 and (match := _CHANNEL_FILE.fullmatch(files[0].name)):
+                self.images.append(InputImage(match["case"], tuple(files)))
+            else:
+                self.images.append(InputImage(case_name(files[0].name), tuple(files)))
+
+
+def _is_visible_nifti(path: Path) -> bool:
+    return path.name.endswith(_SUFFIXES) and not path.name.startswith(".") and path.is_file()
+
+
+def _group_channels(files: Sequence[Path], n_channels: int) -> list[InputImage]:
+    """Join the files of one case where all of a network's channels are there; others stand alone."""
+    groups: dict[tuple[Path, str], dict[int, Path]] = defaultdict(dict)
+    for file in files:
+        match = _CHANNEL_FILE.fullmatch(file.name)
+        if match and n_channels > 1:
+            groups[file.parent, match["case"]][int(match["channel"])] = file
+    whole = {key: files for key, files in groups.items() if sorted(files) == list(range(n_channels))}
+    taken = {file: key for key, members in whole.items() for file in members.values()}
+    images: dict[Path | tuple[Path, str], InputImage] = {}
+    for file in files:
+        key = taken.get(file)
+        if key is None:
+            images[file] = InputImage(case_name(file.name), (file,))
+        else:
+            images[key] = InputImage(key[1], tuple(whole[key][number] for number in range(n_channels)))
+    return list(images.values())
+
+
+def _refuse_same_names(images: Sequence[InputImage]) -> None:
+    """Refuse names that some file system takes for one: the outputs would be one file."""
+    by_name: dict[str, list[InputImage]] = defaultdict(list)
+    for image in images:
+        by_name[unicodedata.normalize("NFC", image.case).casefold()].append(image)
+    twice = [group for group in by_name.values() if len(group) > 1]
+    if twice:
+        lines = [
+            f"  {group[0].case}: {' and '.join(str(image.files[0]) for image in group)}" for group in twice
+        ]
+        raise InputError(
+            "Two inputs have one name, so that their outputs would be one file. Rename one, or segment them into "
+            "folders of their own:\n" + "\n".join(lines)
+        )

@@ -1,0 +1,54 @@
+"""All that is told of one image: its segmentation, the volumes, and in what it is unlike the training images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segtrail.images.geometry import spacing_mm
+from segtrail.images.nifti import Volume
+from segtrail.inference.likeness import TrainingRange, Unlikeness
+from segtrail.inference.predictor import Segmentation
+from segtrail.inference.trained import TrainedNetwork
+
+
+@dataclass(frozen=True)
+class PredictedImage:
+    """What the network makes of one image.
+
+    Attributes:
+        segmentation: Labels and, where asked for, probabilities.
+        voxels: Number of voxels of each class without background, by its name.
+        volumes_ml: The same in mL.
+        unlike: In what the image is unlike the training images.
+    """
+
+    segmentation: Segmentation
+    voxels: dict[str, int]
+    volumes_ml: dict[str, float]
+    unlike: tuple[Unlikeness, ...]
+
+
+def predict_image(
+    volume: Volume, trained: TrainedNetwork, known: TrainingRange, *, probabilities: bool = False
+) -> PredictedImage:
+    """Segment an image and measure what was found.
+
+    Args:
+        volume: The image, with the channels that the network takes.
+        trained: The network.
+        known: What the training images have in common.
+        probabilities: Give the probabilities of all classes too.
+
+    Returns:
+        The segmentation and what is told of it.
+
+    Raises:
+        TrainingFailed: The memory ran out.
+    """
+    unlike = known.compare(volume)
+    segmentation = trained.predictor.predict(volume, probabilities=probabilities)
+    counts = np.bincount(segmentation.labels.ravel(), minlength=len(trained.labels))
+    voxels = {name: int(counts[value]) for value, name in trained.labels.items() if value != 0}
+    voxel_ml = float(np.prod(spacing_mm(volume.affine))) / 1000.0
+    volumes_ml = {name: count * voxel_ml for name, count in voxels.items()}
+    return PredictedImage(segmentation, voxels, volumes_ml, unlike)
