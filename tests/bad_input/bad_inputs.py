@@ -4,6 +4,7 @@
 """
 
 import gzip
+import json
 import pickle
 import shutil
 import sys
@@ -463,6 +464,175 @@ CHECKPOINTS = [
 ]
 
 
+def _predict(*inputs: str, output: str = "out") -> Callable[[Bench], list[object]]:
+    return lambda bench: ["predict", bench.run(), *inputs, "--output", output]
+
+
+def _predict_on(change: Callable[[Path], None]) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        path = bench.data.root / "imagesTr/case_0.nii.gz"
+        change(path)
+        return ["predict", bench.run(), path, "--output", "out"]
+
+    return arrange
+
+
+def _save(data: Any) -> Callable[[Path], None]:
+    return lambda path: nibabel.save(nibabel.Nifti1Image(data, AFFINE), path)
+
+
+def _predict_same_names(bench: Bench) -> list[object]:
+    (bench.home / "other").mkdir()
+    shutil.copy("data/imagesTr/case_0.nii.gz", "other")
+    return _predict("data/imagesTr/case_0.nii.gz", "other/case_0.nii.gz")(bench)
+
+
+def _predict_into_the_run(bench: Bench) -> list[object]:
+    return ["predict", bench.run(), "data/imagesTr", "--output", bench.run() / "predictions"]
+
+
+def _predict_beside_a_stranger(bench: Bench) -> list[object]:
+    (bench.home / "out").mkdir()
+    (bench.home / "out" / "case_0.nii.gz").write_bytes(b"the work of another")
+    return _predict("data/imagesTr/case_0.nii.gz")(bench)
+
+
+def _predict_with_a_damaged_record(bench: Bench) -> list[object]:
+    (bench.home / "out").mkdir()
+    (bench.home / "out" / "prediction.json").write_text("{", encoding="utf-8")
+    return _predict("data/imagesTr/case_0.nii.gz")(bench)
+
+
+IMAGE = "data/imagesTr/case_0.nii.gz"
+PREDICTION = [
+    BadInput("no output folder", "predict", "--output", 2, lambda bench: ["predict", bench.run(), IMAGE]),
+    BadInput(
+        "no such run",
+        "predict",
+        "neither a run folder",
+        2,
+        lambda _: ["predict", "no", IMAGE, "--output", "o"],
+    ),
+    BadInput("an image that is not there", "predict", "is not there", 2, _predict("nowhere.nii.gz")),
+    BadInput(
+        "a file that is no NIfTI by its name",
+        "predict",
+        "is no .nii or .nii.gz file",
+        2,
+        _predict("tiny.yaml"),
+    ),
+    BadInput("a folder without images", "predict", "holds no .nii or .nii.gz file", 2, _predict("outputs")),
+    BadInput("a pattern that matches nothing", "predict", "matches no file", 2, _predict("data/*.nii")),
+    BadInput("two images of one name", "predict", "have one name", 2, _predict_same_names),
+    BadInput(
+        "the output among the inputs",
+        "predict",
+        "inputs",
+        2,
+        _predict("data/imagesTr", output="data/imagesTr"),
+    ),
+    BadInput("the output in the run folder", "predict", "lies in the run folder", 2, _predict_into_the_run),
+    BadInput(
+        "a file in place of the output", "predict", "which is a file", 2, _predict(IMAGE, output="tiny.yaml")
+    ),
+    BadInput("outputs of unknown origin", "predict", "would be overwritten", 2, _predict_beside_a_stranger),
+    BadInput("a damaged record", "predict", "can't be read as the record", 2, _predict_with_a_damaged_record),
+    BadInput("an image cut off", "predict", "is damaged", 1, _predict_on(_cut_in_half)),
+    BadInput("an image with NaN", "predict", "NaN or infinite", 1, _predict_on(_save(_image(np.nan)))),
+    BadInput("more channels", "predict", "has 2 channels", 1, _predict_on(_save(_image(shape=(*SHAPE, 2))))),
+    BadInput("a 2D image", "predict", "3D", 1, _predict_on(_save(_image(shape=SHAPE[:2])))),
+]
+
+
+def _init(
+    arrange: Callable[[Path], None], *options: str, yes: bool = True
+) -> Callable[[Bench], list[object]]:
+    def make(bench: Bench) -> list[object]:
+        folder = bench.home / "scans"
+        folder.mkdir()
+        arrange(folder)
+        return ["init", "scans", *options, *(["--yes"] if yes else [])]
+
+    return make
+
+
+def _scans(
+    label: Any = None, *, names: tuple[str, ...] = ("a", "b"), image: Any = None
+) -> Callable[[Path], None]:
+    def arrange(folder: Path) -> None:
+        for name in names:
+            _save(_image() if image is None else image)(folder / f"{name}.nii.gz")
+            _save(_label() if label is None else label)(folder / f"{name}_seg.nii.gz")
+
+    return arrange
+
+
+def _no_labels(folder: Path) -> None:
+    for name in ("a", "b"):
+        _save(_image())(folder / f"{name}.nii.gz")
+
+
+def _two_labels(folder: Path) -> None:
+    _scans()(folder)
+    _save(_label())(folder / "a_mask.nii.gz")
+
+
+def _other_channels(folder: Path) -> None:
+    _scans()(folder)
+    _save(_image(shape=(*SHAPE, 2)))(folder / "a.nii.gz")
+
+
+def _damaged_scan(folder: Path) -> None:
+    _scans()(folder)
+    _cut_in_half(folder / "a.nii.gz")
+
+
+def _dicom(folder: Path) -> None:
+    (folder / "slice.dcm").write_bytes(b"DICM")
+
+
+def _existing_config(bench: Bench) -> list[object]:
+    (bench.home / "scans.yaml").write_text("mine", encoding="utf-8")
+    return _init(_scans())(bench)
+
+
+def _nnunet_regions(folder: Path) -> None:
+    (folder / "imagesTr").mkdir()
+    (folder / "labelsTr").mkdir()
+    _save(_image())(folder / "imagesTr/a_0000.nii.gz")
+    _save(_label())(folder / "labelsTr/a.nii.gz")
+    labels = {"background": 0, "whole": [1, 2], "core": 2}
+    description = {"channel_names": {"0": "MRI"}, "labels": labels, "file_ending": ".nii.gz"}
+    (folder / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
+
+
+OWN_DATA = [
+    BadInput("no such folder", "init", "There is no folder", 2, lambda _: ["init", "nowhere", "--yes"]),
+    BadInput("an empty folder", "init", "could be matched with a label", 2, _init(lambda _: None)),
+    BadInput("DICOM", "init", "dcm2niix", 2, _init(_dicom)),
+    BadInput("images without labels", "init", "label", 2, _init(_no_labels)),
+    BadInput("one case", "init", "Only one case was found", 2, _init(_scans(names=("a",)))),
+    BadInput("two labels of one image", "init", "nothing is guessed", 2, _init(_two_labels)),
+    BadInput("no terminal to ask on", "init", "add --yes", 2, _init(_scans(), yes=False)),
+    BadInput("a configuration that is there", "init", "there already", 2, _existing_config),
+    BadInput("masks of 0 and 255", "init", "--renumber", 2, _init(_scans(_label(255)))),
+    BadInput("fractional labels", "init", "no whole numbers", 2, _init(_scans(_label(0.5, np.float32)))),
+    BadInput("empty labels", "init", "No label map marks a voxel", 2, _init(_scans(_label(0)))),
+    BadInput("more names than labels", "init", "names 2 classes", 2, _init(_scans(), "--label-names", "a,b")),
+    BadInput(
+        "a pattern that names nothing", "init", "names none of", 2, _init(_scans(), "--labels", "*_gt.nii")
+    ),
+    BadInput(
+        "other numbers of channels", "init", "differ in their number of channels", 2, _init(_other_channels)
+    ),
+    BadInput("a damaged image", "init", "is damaged", 2, _init(_damaged_scan)),
+    BadInput("nnU-Net's region labels", "init", "region", 2, _init(_nnunet_regions)),
+    BadInput(
+        *("nnU-Net's own description", "check", "segtrail init", 2),
+        lambda bench: ["check", _init(_nnunet_regions)(bench)[1]],
+    ),
+]
+
 DISK_AND_RIGHTS = [
     BadInput(
         *("a file where the output folder should be", "train", "can't be written: File exists", 2),
@@ -514,6 +684,23 @@ DISK_AND_RIGHTS = [
         ),
         "another user",
     ),
+    BadInput(
+        *("an output folder that can't be written", "predict", "can't be written: Permission denied", 2),
+        lambda bench: _locked(bench, bench.home / "locked", 0o500, _predict(IMAGE, output="locked/out")),
+        "another user",
+    ),
+    BadInput(
+        *("an image that can't be read", "predict", "can't be read: Permission denied", 1),
+        lambda bench: _locked(bench, bench.home / IMAGE, 0, _predict(IMAGE)),
+        "another user",
+    ),
+    BadInput(
+        *("a folder that can't be written", "init", "Nothing was written", 2),
+        lambda bench: _locked(bench, bench.home / "scans", 0o500, _init(_scans())),
+        "another user",
+    ),
+    BadInput("a full disk", "predict", "can't be written", 2, _predict(IMAGE), 3000),
+    BadInput("a full disk", "init", "can't be written", 2, _init(_scans()), 900),
     BadInput("a full disk, in the cache", "train", "can't be written to the cache", 2, _train(), 4000),
     BadInput("a full disk, at the checkpoint", "train", "can't be read or written", 2, _train(), 45_000),
     BadInput("a full disk", "report", "can't be written", 2, lambda bench: ["report", bench.run()], 45_000),
@@ -527,9 +714,9 @@ DISK_AND_RIGHTS = [
 
 
 def _locked(bench: Bench, path: Path, mode: int, arrange: Callable[[Bench], list[object]]) -> list[object]:
+    arguments = arrange(bench)
     if not path.exists():
         path.mkdir()
-    arguments = arrange(bench)
     path.chmod(mode)
     return arguments
 
@@ -555,6 +742,8 @@ GROUPS = {
     "Images and labels": VOLUMES,
     "Run folders": RUNS,
     "Checkpoints": CHECKPOINTS,
+    "Prediction": PREDICTION,
+    "Your own data": OWN_DATA,
     "Disk and rights": DISK_AND_RIGHTS,
 }
 
