@@ -21,6 +21,7 @@ from segtrail.config.schema import (
     UNet3DConfig,
 )
 from segtrail.errors import InputError
+from segtrail.networks.small_maps import keep_small_maps_exact
 
 _INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm)
 
@@ -95,6 +96,7 @@ def build_network(
         case OwnNetworkConfig():
             built = _own(config, n_channels, n_classes)
     require_divisible(patch_size, "patch.patch_size", built, config.name)
+    keep_small_maps_exact(built.network)
     return built
 
 
