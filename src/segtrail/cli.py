@@ -78,7 +78,9 @@ def check(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for report and pictures; default: OUTPUT_ROOT/checks/NAME."),
+        typer.Option(
+            metavar="DIR", help="Folder for report and pictures; default: a new one in OUTPUT_ROOT/checks."
+        ),
     ] = None,
     output_root: Annotated[Path, typer.Option(help="Folder for what commands write.")] = Path("outputs"),
     as_json: Json = False,
@@ -88,17 +90,10 @@ def check(
         from segtrail.config.schema import DataConfig
         from segtrail.experiment.check_data import CheckRequest, check_data
 
-        dataset = dataset.expanduser()
-        name = (dataset.parent if dataset.is_file() else dataset).resolve().name
-        request = CheckRequest(
-            dataset=dataset,
-            output=output or output_root / "checks" / name,
-            scan_folder=output_root / "cache" / "scans",
-            config=DataConfig(read_all=full),
-        )
-        answer = check_data(request, _narrator(as_json))
+        request = CheckRequest(dataset.expanduser(), output, output_root, DataConfig(read_all=full))
+        answer, folder = check_data(request, _narrator(as_json))
         if as_json:
-            _print_json({**answer, "folder": str(request.output)}, answers)
+            _print_json({**answer, "folder": str(folder)}, answers)
     if answer["status"] == "failed":
         typer.echo("Error: The data set has errors, which stop training.", err=True)
         raise typer.Exit(1)
@@ -448,6 +443,11 @@ def _sentences_for_errors(as_json: bool) -> Iterator[TextIO]:
         raise typer.Exit(_end(reason, Interrupted.exit_code, as_json)) from None
     except BrokenPipeError:
         raise  # whoever read the output has seen enough; typer ends quietly
+    except OSError as error:
+        if error.filename is None:
+            raise
+        what = f"{error.filename}: {error.strerror}. Look at the path, its rights and the disk."
+        raise typer.Exit(_end(what, InputError.exit_code, as_json)) from None
     except Exception as error:
         traceback.print_exc()
         what = f"{type(error).__name__}: {error}. segtrail did not expect this; please report it with the lines above."

@@ -1,6 +1,7 @@
 """Telling a person how far long work is: bars on a terminal, plain lines elsewhere, and a log in the run."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,11 @@ from rich.table import Table
 from segtrail.atomic import append_line
 from segtrail.record.redaction import Redactor
 
+# Narrower than this, a table is harder to read than lines.
+_NARROWEST_TABLE = 70
+# How often long work is heard of off a terminal.
+_LINE_SECONDS = 30.0
+
 
 class Tracker:
     """One piece of long work; see ``Narrator.track``."""
@@ -36,6 +42,21 @@ class Tracker:
         """Note that one more part is done; ``detail`` is shown beside the bar on a terminal."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, advance=1, detail=detail)
+
+
+class _LineTracker(Tracker):
+    """Says now and then how far long work is."""
+
+    def __init__(self, print_line: Callable[[str], None], description: str, total: int) -> None:
+        super().__init__(None, None)
+        self._print_line, self._description, self._total = print_line, description, total
+        self._done, self._said = 0, time.monotonic()
+
+    def advance(self, detail: str = "") -> None:
+        self._done += 1
+        if time.monotonic() - self._said >= _LINE_SECONDS:
+            self._said = time.monotonic()
+            self._print_line(f"{self._description}: {self._done} of {self._total}, {detail}".rstrip(", "))
 
 
 class ByteTracker:
@@ -101,6 +122,7 @@ class Narrator:
 
     def say(self, text: str) -> None:
         """Print one line, and keep it in the log with its time."""
+        text = without_controls(text)
         self._console.print(text)
         entry = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}"
         if self._log is None:
@@ -110,13 +132,15 @@ class Narrator:
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table: drawn on a terminal, elsewhere one line for each row; it is not kept in the log."""
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or self._console.width < _NARROWEST_TABLE:
             for row in rows:
-                self._console.print(", ".join(row))
+                self._console.print(", ".join(map(without_controls, row)))
             return
-        table = Table(*titles, box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for place, title in enumerate(titles):
+            table.add_column(title, no_wrap=place < len(titles) - 1)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(without_controls, row))
         self._console.print(table, soft_wrap=False)
 
     def attach_log(self, path: Path, redactor: Redactor) -> None:
@@ -132,9 +156,9 @@ class Narrator:
 
     @contextmanager
     def track(self, description: str, total: int) -> Iterator[Tracker]:
-        """Show progress over a known number of parts; off a terminal nothing is drawn."""
+        """Show progress over a known number of parts; off a terminal a line is printed twice a minute."""
         if not self._console.is_terminal:
-            yield Tracker(None, None)
+            yield _LineTracker(self._console.print, description, total)
             return
         columns = (
             TextColumn("{task.description}"),
@@ -166,3 +190,8 @@ class Narrator:
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
             yield _ByteBar(progress, description)
+
+
+def without_controls(text: str) -> str:
+    """Replace control characters, with which a file's name could take over a terminal; line breaks stay."""
+    return "".join(letter if letter == "\n" or letter.isprintable() else "\ufffd" for letter in text)

@@ -212,9 +212,9 @@ def _plain_folder(bench: Bench) -> list[object]:
 
 COMMAND_LINE = [
     BadInput("no configuration", "train", "Which configuration?", 2, lambda _: ["train"]),
-    BadInput("an unknown command", "trian", "trian", 2, lambda _: ["trian"]),
+    BadInput("an unknown command", "trian", "No such command 'trian'", 2, lambda _: ["trian"]),
     BadInput("an unknown option", "train", "--nope", 2, lambda bench: ["train", bench.config, "--nope"]),
-    BadInput("a run is missing", "report", "RUN", 2, lambda _: ["report"]),
+    BadInput("a run is missing", "report", "Missing argument 'RUN'", 2, lambda _: ["report"]),
     BadInput(
         "an override without a value", "train", "not of the form key.sub=value", 2, _train("train.seed")
     ),
@@ -272,7 +272,13 @@ CONFIGURATION = [
     BadInput("NaN", "train", "optim.lr", 2, _train("optim.lr=.nan")),
     BadInput("two numbers for three", "train", "preprocess.spacing", 2, _train("preprocess.spacing=[1, 1]")),
     BadInput("an unknown network", "train", "unet3d, dynunet", 2, _train("model={name: resnet}")),
-    BadInput("own code that is not there", "train", "nowhere", 2, _train("model={name: 'nowhere:Net'}")),
+    BadInput(
+        "own code that is not there",
+        "train",
+        "there is no module nowhere",
+        2,
+        _train("model={name: 'nowhere:Net'}"),
+    ),
     BadInput(
         *("a patch that the network can't halve", "train", "patch.patch_size", 2),
         _train("patch.patch_size=[15, 16, 8]"),
@@ -352,7 +358,7 @@ VOLUMES = [
     BadInput(
         "a header that claims terabytes",
         "check",
-        "voxels",
+        "holds fewer voxels than its header says",
         1,
         _file("imagesTr/case_1.nii.gz", _claim_more_voxels),
     ),
@@ -443,7 +449,7 @@ RUNS = [
 
 CHECKPOINTS = [
     BadInput(
-        *("missing", "evaluate", "best.pt", 2),
+        *("missing", "evaluate", "There is no checkpoint checkpoints/best.pt", 2),
         _run_file("checkpoints/best.pt", lambda path: path.unlink(), "evaluate", "--data", "data"),
     ),
     BadInput(
@@ -455,7 +461,7 @@ CHECKPOINTS = [
         _run_file("checkpoints/best.pt", _write(b"weights"), "evaluate", "--data", "data"),
     ),
     BadInput(
-        *("a pickle that would run code", "evaluate", "best.pt", 2),
+        *("a pickle that would run code", "evaluate", "is damaged or no checkpoint", 2),
         _run_file("checkpoints/best.pt", _write(pickle.dumps(_Hostile())), "evaluate", "--data", "data"),
     ),
     BadInput(
@@ -505,7 +511,13 @@ def _predict_with_a_damaged_record(bench: Bench) -> list[object]:
 
 IMAGE = "data/imagesTr/case_0.nii.gz"
 PREDICTION = [
-    BadInput("no output folder", "predict", "--output", 2, lambda bench: ["predict", bench.run(), IMAGE]),
+    BadInput(
+        "no output folder",
+        "predict",
+        "Missing option '--output'",
+        2,
+        lambda bench: ["predict", bench.run(), IMAGE],
+    ),
     BadInput(
         "no such run",
         "predict",
@@ -540,7 +552,7 @@ PREDICTION = [
     BadInput("an image cut off", "predict", "is damaged", 1, _predict_on(_cut_in_half)),
     BadInput("an image with NaN", "predict", "NaN or infinite", 1, _predict_on(_save(_image(np.nan)))),
     BadInput("more channels", "predict", "has 2 channels", 1, _predict_on(_save(_image(shape=(*SHAPE, 2))))),
-    BadInput("a 2D image", "predict", "3D", 1, _predict_on(_save(_image(shape=SHAPE[:2])))),
+    BadInput("a 2D image", "predict", "expected a 3D volume", 1, _predict_on(_save(_image(shape=SHAPE[:2])))),
 ]
 
 
@@ -610,7 +622,7 @@ OWN_DATA = [
     BadInput("no such folder", "init", "There is no folder", 2, lambda _: ["init", "nowhere", "--yes"]),
     BadInput("an empty folder", "init", "could be matched with a label", 2, _init(lambda _: None)),
     BadInput("DICOM", "init", "dcm2niix", 2, _init(_dicom)),
-    BadInput("images without labels", "init", "label", 2, _init(_no_labels)),
+    BadInput("images without labels", "init", "2 images and 0 labels", 2, _init(_no_labels)),
     BadInput("one case", "init", "Only one case was found", 2, _init(_scans(names=("a",)))),
     BadInput("two labels of one image", "init", "nothing is guessed", 2, _init(_two_labels)),
     BadInput("no terminal to ask on", "init", "add --yes", 2, _init(_scans(), yes=False)),

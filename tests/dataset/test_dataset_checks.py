@@ -204,6 +204,50 @@ def test_a_fractional_label_is_found(folder, failed_checks):
     ]
 
 
+def test_a_map_of_probabilities_for_a_label_is_answered_at_once(folder, failed_checks):
+    soft = np.random.default_rng(0).random((64, 64, 64)).astype(np.float32)
+    folder.add_case("soft", image((64, 64, 64)), soft)
+    ((_, sentence),) = evidence(failed_checks(folder), "label-fractional")
+    assert "more values; a label is a whole number" in sentence
+
+
+def test_labels_that_are_not_finite_are_no_whole_numbers(folder, failed_checks):
+    labels = label().astype(np.float32)
+    labels[0, 0, 0] = np.inf
+    folder.add_case("odd", image(), labels)
+    assert list(failed_checks(folder)) == ["label-values"]
+
+
+def test_a_class_that_one_label_map_lacks_is_a_note(folder, failed_checks):
+    folder.save(labels={"0": "background", "1": "ball", "2": "rare"})
+    both = label()
+    both[7:9, 7:9, 6] = 2
+    folder.add_case("both", image(), both)
+    failed = failed_checks(folder)
+    assert evidence(failed, "label-absent") == [
+        ("case_0", "labelsTr/case_0.nii.gz marks no voxel of rare"),
+        ("case_1", "labelsTr/case_1.nii.gz marks no voxel of rare"),
+    ]
+    assert failed["label-absent"].severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.zeros((12, 10), np.float32), "has 2 dimensions"),
+        (np.zeros((12, 10, 8, 2, 2), np.float32), "has 5 dimensions"),
+        (np.zeros(SHAPE, np.complex64), "complex numbers"),
+        (np.zeros(SHAPE, [("R", "u1"), ("G", "u1"), ("B", "u1")]), "colours"),
+    ],
+    ids=["2D", "5D", "complex", "RGB"],
+)
+def test_what_is_no_volume_of_real_numbers_is_a_matter_of_dimensions(folder, failed_checks, data, words):
+    folder.add_case("odd", data, label())
+    failed = failed_checks(folder)
+    assert list(failed) == ["dimensions"]
+    assert words in evidence(failed, "dimensions")[0][1]
+
+
 def test_whole_numbers_stored_as_float_are_a_warning(folder, failed_checks):
     folder.add_case("float", image(), label().astype(np.float64))
     failed = failed_checks(folder)
@@ -270,6 +314,21 @@ def test_identical_images_are_a_warning_that_does_not_stop_training(folder, fail
     failed = failed_checks(folder)
     assert evidence(failed, "duplicate-images") == [("case_1", "case_1, copy hold the same voxels")]
     assert not failed["duplicate-images"].stops_training
+
+
+@pytest.mark.parametrize(
+    ("quaternion", "codes", "words"),
+    [(1.5, (1, 1), "the qform is damaged"), (0.0, (0, 0), "neither qform nor sform")],
+)
+def test_headers_that_do_not_place_the_voxels_well_are_found(folder, failed_checks, quaternion, codes, words):
+    volume = nibabel.Nifti1Image(image(), AFFINE)
+    content = bytearray(volume.to_bytes())
+    content[252:256] = np.array(codes, "<i2").tobytes()
+    content[256:260] = np.array([quaternion], "<f4").tobytes()
+    folder.add_case("odd", image(), label(), suffix=".nii")
+    for part in ("imagesTr", "labelsTr"):
+        folder.root.joinpath(part, "odd.nii").write_bytes(content)
+    assert words in evidence(failed_checks(folder), "qform-sform")[0][1]
 
 
 def test_labels_of_identical_images_that_differ_are_found_with_their_dice(folder, failed_checks):

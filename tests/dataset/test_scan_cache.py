@@ -71,6 +71,26 @@ def test_another_question_is_another_memory(read):
     assert read_now(read()) == [True, True]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows asks for rights to make links")
+def test_a_folder_of_links_has_findings_of_its_own(read, tmp_path):
+    farm = tmp_path / "farm"
+    for part in ("imagesTr", "labelsTr"):
+        (farm / part).mkdir(parents=True)
+        for file in (read.folder.root / part).iterdir():
+            (farm / part / file.name).symlink_to(file)
+    (farm / "dataset.json").write_bytes((read.folder.root / "dataset.json").read_bytes())
+    read()
+    linked = scan_dataset(read_description(farm), 0.1, scan_one=ScanCache(tmp_path / "scans").scan)
+    assert {finding.check for scan in linked for finding in scan.findings} == {"files-inside"}
+    assert [scan.findings for scan in read()] == [(), ()]
+
+
+def test_other_rules_do_not_take_over_old_findings(read, monkeypatch):
+    read()
+    monkeypatch.setattr(scan_cache, "_hash_of_the_rules", lambda: "of another version")
+    assert read_now(read()) == [True, True]
+
+
 def test_all_is_read_on_demand_and_remembered_again(read):
     read()
     assert read_now(read(read_all=True)) == [True, True]

@@ -1,6 +1,7 @@
 """Checking a data set by itself."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ def check(tmp_path, segtrail):
 
 
 def written(tmp_path):
-    return tmp_path / "outputs" / "checks" / "data"
+    """The folder of the newest check."""
+    return sorted((tmp_path / "outputs" / "checks").iterdir())[-1]
 
 
 def test_a_sound_data_set_passes_and_leaves_report_sheet_and_answer(tmp_path, make_dataset, check):
@@ -50,9 +52,11 @@ def test_errors_end_with_exit_code_1_and_the_whole_list(tmp_path, make_dataset, 
 
 def test_json_is_the_only_thing_on_standard_output(make_dataset, check):
     folder = make_dataset(2)
-    folder.add_case("two_parts", label=np.pad(np.ones((3, 3, 3), np.uint8), ((2, 15), (2, 13), (2, 9))))
+    two_parts = np.zeros(SHAPE, np.uint8)
+    two_parts[3:6, 3:6, 3:6] = two_parts[12, 12, 8] = 1
+    folder.add_case("two_parts", label=two_parts)
     answer = json.loads(check(folder, "--json").stdout)
-    assert answer["status"] == "passed"
+    assert answer["status"] == "warnings"
     assert answer["dataset"]["cases"] == 3
     assert Path(answer["folder"], "montage.png").is_file()
 
@@ -159,6 +163,49 @@ def test_names_in_any_script_are_shown(tmp_path, make_dataset, check):
     folder.add_case("心臓_$x_1$_" + "long" * 12)
     assert check(folder).exit_code == 0
     assert (written(tmp_path) / "dataset_report.pdf").is_file()
+
+
+def test_an_output_in_the_data_sets_own_folder_is_refused(make_dataset, segtrail, monkeypatch):
+    folder = make_dataset(1)
+    monkeypatch.chdir(folder.root)
+    before = sorted(folder.root.rglob("*"))
+    result = segtrail("check", ".")
+    assert result.exit_code == 2
+    assert "which is never written" in result.stderr
+    assert sorted(folder.root.rglob("*")) == before
+
+
+def test_two_data_sets_of_one_name_keep_their_reports(tmp_path, new_dataset, segtrail):
+    for centre in ("a", "b"):
+        folder = new_dataset(f"{centre}/data")
+        folder.add_case(centre)
+        segtrail("check", folder.root, "--output-root", tmp_path / "outputs")
+    answers = [
+        json.loads((path / "checks.json").read_text("utf-8"))["dataset"]["fingerprint"]
+        for path in (tmp_path / "outputs" / "checks").iterdir()
+    ]
+    assert len(set(answers)) == 2
+
+
+def test_class_names_without_a_glyph_are_replaced_in_the_report(tmp_path, make_dataset, check):
+    folder = make_dataset(1)
+    folder.save(labels={"0": "背景", "1": "心房"}, name="n" * 5000)
+    assert check(folder).exit_code == 0
+    assert (written(tmp_path) / "dataset_report.pdf").is_file()
+
+
+def test_without_typst_the_answer_and_the_sheet_are_there(tmp_path, make_dataset, check, monkeypatch):
+    monkeypatch.setitem(sys.modules, "typst", None)
+    result = check(make_dataset(1))
+    assert result.exit_code == 0, result.stderr
+    assert "pip install typst" in result.stdout
+    assert sorted(path.name for path in written(tmp_path).iterdir()) == ["checks.json", "montage.png"]
+
+
+def test_names_can_not_take_over_the_terminal(make_dataset, check):
+    folder = make_dataset(1)
+    (folder.root / "imagesTr" / "a\x1b[31m.nii").write_bytes(b"")
+    assert "\x1b" not in check(folder).stdout
 
 
 def test_an_output_folder_that_can_not_be_made_is_told_before_the_reading(tmp_path, make_dataset, segtrail):

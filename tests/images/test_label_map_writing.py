@@ -2,7 +2,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from segtrail.images.nifti import Placement, read_volume, write_label_map
+from segtrail.images.nifti import read_volume, write_label_map
+from segtrail.images.nifti_header import Placement
 
 OBLIQUE = np.array(
     [[-1.2, 0.1, 0.3, 90.5], [0.1, -1.2, 0.0, 12.25], [0.2, 0.05, 2.9, -310.0], [0.0, 0.0, 0.0, 1.0]]

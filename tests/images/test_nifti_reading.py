@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import os
 
 import nibabel
 import numpy as np
@@ -152,5 +153,39 @@ def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):
     (tmp_path / "folder.nii").mkdir()
     with pytest.raises(InputError, match=r"la_003\.nii\.gz is not there"):
         read_volume(tmp_path / "la_003.nii.gz")
-    with pytest.raises(InputError, match=r"folder\.nii can't be read"):
+    with pytest.raises(InputError, match=r"folder\.nii is no ordinary file"):
         read_volume(tmp_path / "folder.nii")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "image.nii.gz")
+    with pytest.raises(InputError, match="is no ordinary file"):
+        read_volume(tmp_path / "image.nii.gz")
+
+
+def test_a_stream_that_goes_on_behind_the_voxels_is_refused_without_keeping_it(tmp_path):
+    content = small_image().to_bytes() + bytes(5_000_000)
+    with pytest.raises(InputError, match="holds 5 MB more than its header says"):
+        read_bytes(tmp_path, gzip.compress(content))
+
+
+def test_a_little_padding_behind_the_voxels_passes(tmp_path):
+    padded = read_bytes(tmp_path, gzip.compress(small_image().to_bytes() + bytes(1000)))
+    np.testing.assert_array_equal(
+        padded.data, read_bytes(tmp_path, gzip.compress(small_image().to_bytes())).data
+    )
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_that_claims_more_than_a_file_can_hold_is_refused_at_once(tmp_path, packed):
+    content = bytearray(small_image().to_bytes())
+    content[42:48] = np.array([30000, 30000, 30000], "<i2").tobytes()
+    name, stored = ("image.nii.gz", gzip.compress(content)) if packed else ("image.nii", bytes(content))
+    with pytest.raises(InputError, match="holds fewer voxels than its header says"):
+        read_bytes(tmp_path, stored, name)
+
+
+def test_a_packed_file_without_its_ending_is_told_so(tmp_path):
+    with pytest.raises(InputError, match=r"is packed by gzip; name it image\.nii\.gz"):
+        read_bytes(tmp_path, gzip.compress(small_image().to_bytes()), "image.nii")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from segtrail.errors import InputError
-from segtrail.images.nifti import Placement, Volume
+from segtrail.images.nifti import Volume
+from segtrail.images.nifti_header import Placement
 from segtrail.inference.likeness import TrainingRange
 
 SHAPE = (10, 20, 30)

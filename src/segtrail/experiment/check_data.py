@@ -9,13 +9,13 @@ from typing import Any
 from segtrail.atomic import write_bytes, write_json
 from segtrail.config.schema import DataConfig
 from segtrail.dataset.checking.checks import describe_finding
-from segtrail.dataset.description import open_description
+from segtrail.dataset.description import DatasetDescription, open_description
 from segtrail.dataset.summary import check_entries, dataset_fingerprint
 from segtrail.errors import InputError
 from segtrail.experiment.checking import CheckedData, read_and_check
 from segtrail.progress import Narrator
 from segtrail.record.disk import require_writable
-from segtrail.record.run_folder import utc_now
+from segtrail.record.run_folder import claim_folder, utc_now
 from segtrail.report.dataset_report import build_dataset_document, montage_of
 from segtrail.report.typeset import import_typst, typeset
 from segtrail.report.wording import format_count
@@ -30,18 +30,18 @@ class CheckRequest:
 
     Attributes:
         dataset: Folder of the data set, or its description file.
-        output: Folder for report, sheet and answer.
-        scan_folder: Where scans are remembered.
+        output: Folder for report, sheet and answer; None makes a new one under ``output_root/checks``.
+        output_root: Folder for what commands write; scans are remembered there.
         config: Tolerance, allowed errors, and whether to read unchanged files again.
     """
 
     dataset: Path
-    output: Path
-    scan_folder: Path
+    output: Path | None
+    output_root: Path
     config: DataConfig
 
 
-def check_data(request: CheckRequest, narrator: Narrator) -> dict[str, Any]:
+def check_data(request: CheckRequest, narrator: Narrator) -> tuple[dict[str, Any], Path]:
     """Check a data set, and write ``checks.json``, ``montage.png`` and ``dataset_report.pdf``.
 
     Args:
@@ -49,21 +49,42 @@ def check_data(request: CheckRequest, narrator: Narrator) -> dict[str, Any]:
         narrator: Hears of progress and of what was found.
 
     Returns:
-        The content of ``checks.json``; ``status`` is ``failed`` when an error was found.
+        The content of ``checks.json``, whose ``status`` is ``failed`` when an error was found, and the folder.
 
     Raises:
-        InputError: The description can't be read, or the output can't be written.
+        InputError: The description can't be read, or the output can't be written or lies in the data set.
     """
-    import_typst()
     description = open_description(request.dataset, request.config.description_file)
-    require_writable(request.output, "--output", 0)
+    parent = request.output or request.output_root / "checks"
+    _refuse_inside(parent, description)
+    require_writable(parent, "--output", 0)
+    scans = request.output_root / "cache" / "scans"
     started = time.perf_counter()
-    data = read_and_check(description, request.config, narrator, request.scan_folder)
+    data = read_and_check(
+        description, request.config, narrator, None if _is_inside(scans, description) else scans
+    )
     answer = _answer(data, time.perf_counter() - started)
     _say_results(data, narrator)
-    _write(request.output, data, answer)
-    narrator.say(f"Report: {request.output / 'dataset_report.pdf'}")
-    return answer
+    try:
+        folder = request.output or claim_folder(parent, description.root.resolve().name or "data")
+        _write(folder, data, answer, narrator)
+    except OSError as error:
+        raise InputError(
+            f"The report of the data can't be written to {parent}: {error.strerror}. Choose another --output."
+        ) from None
+    return answer, folder
+
+
+def _is_inside(folder: Path, description: DatasetDescription) -> bool:
+    return folder.resolve().is_relative_to(description.root.resolve())
+
+
+def _refuse_inside(folder: Path, description: DatasetDescription) -> None:
+    if _is_inside(folder, description):
+        raise InputError(
+            f"The output folder {folder} lies in the data set's own folder, which is never written. Choose another "
+            "--output, or start the command elsewhere."
+        )
 
 
 def _answer(data: CheckedData, seconds: float) -> dict[str, Any]:
@@ -112,18 +133,19 @@ def _say_results(data: CheckedData, narrator: Narrator) -> None:
             narrator.say(f"  What to do: {result.check.remedy}")
 
 
-def _write(folder: Path, data: CheckedData, answer: dict[str, Any]) -> None:
-    montage = montage_of(data.scans, data.results)
+def _write(folder: Path, data: CheckedData, answer: dict[str, Any], narrator: Narrator) -> None:
+    write_json(folder / "checks.json", answer)
+    write_bytes(folder / "montage.png", montage_of(data.scans, data.results))
+    try:
+        import_typst()
+    except InputError:
+        narrator.say(
+            f"The package typst is missing, so that {folder} holds no dataset_report.pdf: pip install typst."
+        )
+        return
     moment = datetime.fromisoformat(answer["created_utc"]).astimezone(UTC)
     document = build_dataset_document(
         data.description, data.scans, data.results, answer["dataset"]["fingerprint"], moment
     )
-    report = typeset(document, moment)
-    try:
-        write_json(folder / "checks.json", answer)
-        write_bytes(folder / "montage.png", montage)
-        write_bytes(folder / "dataset_report.pdf", report)
-    except OSError as error:
-        raise InputError(
-            f"The report of the data can't be written to {folder}: {error.strerror}. Choose another --output."
-        ) from None
+    write_bytes(folder / "dataset_report.pdf", typeset(document, moment))
+    narrator.say(f"Report: {folder / 'dataset_report.pdf'}")

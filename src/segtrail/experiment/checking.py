@@ -96,4 +96,5 @@ def _describe_warning(result: CheckResult) -> str:
     more = len(result.findings) - len(said)
     if more > 0:
         said.append(f"And {format_count(more, 'finding')} more.")
-    return f"Warning ({result.check.id}): {' '.join(said)} {result.check.remedy}"
+    allowed = ", allowed by data.allow" if result.allowed else ""
+    return f"Warning ({result.check.id}{allowed}): {' '.join(said)} {result.check.remedy}"

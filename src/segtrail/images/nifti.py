@@ -2,89 +2,31 @@
 
 import hashlib
 import logging
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-from isal import igzip, igzip_lib
-from nibabel.spatialimages import HeaderDataError
+from isal import igzip
 from numpy.typing import NDArray
 
 from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
 from segtrail.images.geometry import Affine, largest_displacement_mm
+from segtrail.images.nifti_bytes import read_bytes, unpack
+from segtrail.images.nifti_header import HeaderNotes, Placement
 
 # nibabel talks of each oddity of a header on standard error; what matters is said by the errors here.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
-_TEXT_FIELDS = ("descrip", "aux_file", "intent_name", "db_name", "data_type")
-_PLACING_FIELDS = (
-    *(
-        "qform_code",
-        "sform_code",
-        "quatern_b",
-        "quatern_c",
-        "quatern_d",
-        "qoffset_x",
-        "qoffset_y",
-        "qoffset_z",
-    ),
-    *("srow_x", "srow_y", "srow_z", "pixdim"),
-)
 _CHANNEL_TOLERANCE_MM = 0.01
 
 
-@dataclass(frozen=True)
-class Placement:
-    """How a NIfTI header places its voxels in space; programs differ in which of the two affines they take.
-
-    Attributes:
-        sform: 4x4 affine in mm, RAS+; None where the header gives none.
-        qform: The same as a rotation with spacing; None where the header gives none, or a damaged one.
-        fields: The header's own fields for both, to be copied as they are.
-        nifti_version: 1 or 2.
-    """
-
-    sform: Affine | None
-    qform: Affine | None
-    fields: Mapping[str, NDArray[Any]]
-    nifti_version: int = 1
-
-    @classmethod
-    def of_header(cls, header: nibabel.Nifti1Header) -> "Placement":
-        """Take the placement out of a header."""
-        try:
-            qform = header.get_qform(coded=True)[0]
-        except (ValueError, HeaderDataError):  # a quaternion longer than 1
-            qform = None
-        return cls(
-            sform=header.get_sform(coded=True)[0],
-            qform=qform,
-            fields={name: np.array(header[name]) for name in _PLACING_FIELDS},
-            nifti_version=2 if isinstance(header, nibabel.Nifti2Header) else 1,
-        )
-
-    @classmethod
-    def of_affine(cls, affine: Affine) -> "Placement":
-        """Place voxels by one affine, in scanner space."""
-        header = nibabel.Nifti1Header()
-        header.set_data_shape((1, 1, 1))
-        header.set_qform(affine, code=0)
-        header.set_sform(affine, code=1)
-        return cls.of_header(header)
-
-
-@dataclass(frozen=True)
-class HeaderNotes:
-    """What a header says that is neither voxels nor place: free texts, and extensions by their code."""
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    extensions: tuple[tuple[int, bytes], ...] = ()
+class UnsuitableVolume(InputError):
+    """A whole file that holds something else than a 3D image of real numbers, with channels or without."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +47,7 @@ class Volume:
     stored_dtype: str
     file_sha256: str
     placement: Placement
-    notes: HeaderNotes = HeaderNotes()
+    notes: HeaderNotes = field(default_factory=HeaderNotes)
 
     @property
     def spatial_shape(self) -> tuple[int, int, int]:
@@ -126,14 +68,13 @@ def read_volume(path: Path) -> Volume:
         The volume; a fourth dimension becomes the channels.
 
     Raises:
-        InputError: The file is missing, damaged, no NIfTI, or neither 3D nor 3D with channels.
+        UnsuitableVolume: It holds colours, complex numbers, or neither 3D nor 3D with channels.
+        InputError: The file is missing, damaged, no ordinary file or no NIfTI.
     """
-    raw = _read_bytes(path)
-    content = _decompress(raw, path) if path.name.endswith(".gz") else raw
-    image = _parse(content, path)
-    if np.dtype(image.get_data_dtype()).kind == "c":
-        raise InputError(f"{path.name} holds complex numbers; expected real intensities or labels.")
     try:
+        raw = read_bytes(path)
+        image = _parse(unpack(raw, path), path)
+        _require_real_volume(image, path)
         data = np.asarray(image.dataobj, dtype=np.float32)
     except MemoryError:
         raise InputError(
@@ -144,12 +85,12 @@ def read_volume(path: Path) -> Volume:
             f"{path.name} holds fewer voxels than its header says, or of an unknown kind."
         ) from error
     return Volume(
-        data=_with_channels(data, path),
+        data=data[np.newaxis] if data.ndim == 3 else np.moveaxis(data, -1, 0),
         affine=np.asarray(image.affine, dtype=np.float64),
         stored_dtype=np.dtype(image.get_data_dtype()).name,
         file_sha256=hashlib.sha256(raw).hexdigest(),
         placement=Placement.of_header(image.header),
-        notes=_notes(image.header),
+        notes=HeaderNotes.of_header(image.header),
     )
 
 
@@ -184,12 +125,12 @@ def stack_channels(volumes: Sequence[Volume], names: Sequence[str]) -> Volume:
     for volume, name in zip(volumes[1:], names[1:], strict=True):
         if volume.spatial_shape != first.spatial_shape:
             sizes = ["x".join(map(str, shape)) for shape in (first.spatial_shape, volume.spatial_shape)]
-            raise InputError(
+            raise UnsuitableVolume(
                 f"The channels do not share one grid: {names[0]} is {sizes[0]} voxels, {name} {sizes[1]}."
             )
         apart = largest_displacement_mm(first.affine, volume.affine, first.spatial_shape)
         if not apart <= _CHANNEL_TOLERANCE_MM:
-            raise InputError(
+            raise UnsuitableVolume(
                 f"The channels do not share one grid: {names[0]} and {name} lie up to {apart:.3g} mm apart."
             )
     return replace(
@@ -228,32 +169,6 @@ def write_volume(path: Path, data: NDArray[Any], placement: Placement) -> None:
     write_bytes(path, igzip.compress(image.to_bytes(), compresslevel=2, mtime=0))
 
 
-def _notes(header: nibabel.Nifti1Header) -> HeaderNotes:
-    texts = {
-        name: bytes(header[name]).rstrip(b"\0 ").decode("latin-1") for name in _TEXT_FIELDS if name in header
-    }
-    extensions = tuple((int(item.get_code()), bytes(item.content)) for item in header.extensions)
-    return HeaderNotes({name: text for name, text in texts.items() if text}, extensions)
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path.name} is not there.") from None
-    except OSError as error:
-        raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
-
-
-def _decompress(raw: bytes, path: Path) -> bytes:
-    try:
-        return bytes(igzip.decompress(raw))
-    except (EOFError, OSError, zlib.error, igzip_lib.IsalError) as error:  # type: ignore[misc] # isal declares its error class as an instance
-        raise InputError(
-            f"{path.name} is damaged: its gzip stream is cut off or fails its checksum ({error})."
-        ) from None
-
-
 def _parse(content: bytes, path: Path) -> nibabel.Nifti1Image:
     if not content:
         raise InputError(f"{path.name} is empty.")
@@ -265,9 +180,16 @@ def _parse(content: bytes, path: Path) -> nibabel.Nifti1Image:
     raise InputError(f"{path.name} is no NIfTI file: its header can't be understood.")
 
 
-def _with_channels(data: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
-    if data.ndim == 3:
-        return data[np.newaxis]
-    if data.ndim == 4:
-        return np.moveaxis(data, -1, 0)
-    raise InputError(f"{path.name} has {data.ndim} dimensions; expected a 3D volume, or 3D with channels.")
+def _require_real_volume(image: nibabel.Nifti1Image, path: Path) -> None:
+    dtype = np.dtype(image.get_data_dtype())
+    if dtype.fields is not None:
+        raise UnsuitableVolume(f"{path.name} holds colours (RGB); expected intensities or labels.")
+    if dtype.kind == "c":
+        raise UnsuitableVolume(f"{path.name} holds complex numbers; expected real intensities or labels.")
+    shape = image.shape
+    if len(shape) not in (3, 4):
+        raise UnsuitableVolume(
+            f"{path.name} has {len(shape)} dimensions; expected a 3D volume, or 3D with channels."
+        )
+    if 0 in shape:
+        raise UnsuitableVolume(f"{path.name} is {'x'.join(map(str, shape))} voxels; expected a volume.")

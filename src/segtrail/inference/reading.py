@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from segtrail.errors import InputError
 from segtrail.images.geometry import Affine, is_singular
-from segtrail.images.nifti import Placement, Volume, read_channels
+from segtrail.images.nifti import Volume, read_channels
+from segtrail.images.nifti_header import Placement
 
 
 def read_image(files: Sequence[Path], n_channels: int) -> Volume:

@@ -23,7 +23,6 @@ _LONGEST_EVIDENCE = 150
 _LONGEST_FACT = 90
 _MOST_CLASSES = 4
 _TONES: dict[str, Tone] = {"error": "bad", "warning": "warning", "note": "neutral"}
-_WORDS = {"error": "error", "warning": "warning", "note": "note"}
 
 
 def montage_of(
@@ -108,8 +107,8 @@ def _verdict(results: Sequence[CheckResult]) -> Notice:
         lines.append("Training may start.")
     if allowed:
         lines.append(f"Allowed by the configuration: {join_words(allowed)}.")
-    said = [format_count(count, severity) for severity, count in counts.items() if count]
-    title = f"{join_words(said)} found".capitalize() if said else f"All {len(results)} checks passed"
+    said = [f"{severity}s in {format_count(count, 'check')}" for severity, count in counts.items() if count]
+    title = join_words(said).capitalize() if said else f"No errors and no warnings in {len(results)} checks"
     tone: Tone = "bad" if counts["error"] else "warning" if counts["warning"] else "good"
     return Notice(title, lines, tone)
 
@@ -153,7 +152,7 @@ def _table(found: Sequence[CheckResult]) -> list[Part]:
     order = ("error", "warning", "note")
     ranked = sorted(found, key=lambda result: order.index(result.severity))
     rows = [
-        Row([_WORDS[result.severity], result.check.title, _evidence(result)], _TONES[result.severity])
+        Row([result.severity, result.check.title, _evidence(result)], _TONES[result.severity])
         for result in ranked[:_ROWS]
     ]
     more = [result.check.id for result in ranked[_ROWS:]]
@@ -183,8 +182,8 @@ def _figure(
     marked = sum(tones.get(scan.case) in ("bad", "warning") for scan in scans)
     return Figure(
         file="montage.png",
-        alt=f"{format_count(len(scans), 'slice')} of the images of {description.name}, one for each case, with the "
-        "outlines of the labels.",
+        alt=f"{format_count(len(scans), 'slice')} of the images of {_short(description.name, 60)}, one for each case, "
+        "with the outlines of the labels.",
         caption="Every case: the axial slice with the most label, the patient's right on the left, outlines of the "
         f"labels in colour. {format_count(marked, 'case')} framed where a check found something. "
         "How to read it: look for cases that differ from their neighbours, and outlines that miss the organ.",

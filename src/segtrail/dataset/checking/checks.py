@@ -150,6 +150,12 @@ CHECKS = (
         "data.allow: [label-empty] keeps the case.",
     ),
     Check(
+        "label-absent",
+        "Every label map marks every class",
+        "note",
+        "Nothing has to be done where the class is truly absent; else draw it.",
+    ),
+    Check(
         "duplicate-images",
         "No image stands under two names",
         "warning",
@@ -187,7 +193,7 @@ CHECKS = (
     ),
     Check(
         "qform-sform",
-        "The two affines of a header agree",
+        "The affines of a header are whole and agree",
         "warning",
         "Find out which one is right and write it into both; programs differ in which they take.",
     ),

@@ -25,6 +25,13 @@ _TOUCHING_DIAGONALLY = np.ones((3, 3, 3), dtype=np.bool_)
 def check_header(volume: Volume, file: str, tolerance_mm: float, find: Find) -> None:
     """Look for two affines in one header that place the voxels differently."""
     sform, qform = volume.placement.sform, volume.placement.qform
+    if qform is None and int(volume.placement.fields["qform_code"]) > 0:
+        find("qform-sform", f"{file}: the qform is damaged; its quaternion is no rotation")
+    if sform is None and qform is None:
+        find(
+            "qform-sform",
+            f"{file}: the header has neither qform nor sform, so that programs place it differently",
+        )
     if sform is None or qform is None:
         return
     apart = largest_displacement_mm(sform, qform, volume.spatial_shape)
@@ -48,17 +55,22 @@ def check_label(label: Volume, file: str, names: Mapping[int, str], find: Find) 
     if label.data.shape[0] != 1:
         find("dimensions", f"{file} has {label.data.shape[0]} channels; a label map has one")
     values = distinct_values(label.data)
-    fractional = [float(value) for value in values if np.isfinite(value) and value != np.rint(value)]
-    unknown = [float(value) for value in values if float(value) not in names and value not in fractional]
-    if fractional:
-        find("label-fractional", f"{file} holds {_listed(fractional)}; a label is a whole number")
-    if unknown:
+    fractional = np.isfinite(values) & (values != np.rint(values))
+    unknown = ~fractional & ~np.isin(values, list(names))
+    if fractional.any():
+        find("label-fractional", f"{file} holds {_listed(values[fractional])}; a label is a whole number")
+    if unknown.any():
         known = ", ".join(map(str, names))
-        find("label-values", f"{file} holds {_listed(unknown)}; dataset.json names {known}")
+        find("label-values", f"{file} holds {_listed(values[unknown])}; dataset.json names {known}")
     if not np.any(np.isin(values, [value for value in names if value != 0])):
         find("label-empty", f"{file} marks no voxel of any class")
-    if not fractional and np.dtype(label.stored_dtype).kind == "f":
+    absent = [name for value, name in names.items() if value not in (0, *values)]
+    if 0 < len(absent) < len(names) - 1:
+        find("label-absent", f"{file} marks no voxel of {', '.join(absent)}")
+    if np.isfinite(values).all() and not fractional.any() and np.dtype(label.stored_dtype).kind == "f":
         find("label-float", f"{file} is stored as {label.stored_dtype}, though it holds whole numbers")
+    if min(label.spatial_shape) < 2:
+        return  # said of its image already
     for value, name in names.items():
         if value != 0 and value in values:
             _check_class(label.data[0] == value, name, label, find)
@@ -79,15 +91,16 @@ def check_agreement(image: Volume, label: Volume, tolerance_mm: float, find: Fin
 
 def distinct_values(data: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the values that occur, sorted; quick where they are whole numbers below 256."""
+    flat = data.ravel(order="K")
     with np.errstate(invalid="ignore"):
-        small = data.astype(np.uint8)
-    if np.array_equal(small, data):
-        return np.flatnonzero(np.bincount(small.ravel(), minlength=256)).astype(np.float32)
-    return np.unique(data)
+        small = flat.astype(np.uint8)
+    if np.array_equal(small, flat):
+        return np.flatnonzero(np.bincount(small, minlength=256)).astype(np.float32)
+    return np.unique(flat)
 
 
 def _check_class(mask: NDArray[np.bool_], name: str, label: Volume, find: Find) -> None:
-    (box,) = ndimage.find_objects(mask.view(np.uint8), max_label=1)
+    box = _box_around(mask)
     sides = _sides_touched(box, mask.shape, axis_codes(label.affine))
     if sides:
         find("label-border", f"{name} touches the border of the image on the {' and '.join(sides)} side")
@@ -96,6 +109,15 @@ def _check_class(mask: NDArray[np.bool_], name: str, label: Volume, find: Find) 
         voxel_ml = float(np.prod(spacing_mm(label.affine))) / 1000.0
         sizes = sorted((int(size) for size in np.bincount(parts.ravel())[1:]), reverse=True)
         find("label-parts", f"{name} lies in {count} parts: {_parts(sizes, voxel_ml)}")
+
+
+def _box_around(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    sides = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        occupied = np.flatnonzero(mask.any(axis=others))
+        sides.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
+    return tuple(sides)
 
 
 def _sides_touched(box: tuple[slice, ...], shape: tuple[int, ...], codes: str) -> list[str]:
@@ -115,7 +137,7 @@ def _parts(sizes: list[int], voxel_ml: float) -> str:
     return f"{largest}, then {', '.join(others)}{f' and {more} more' if more else ''} voxels"
 
 
-def _listed(values: list[float]) -> str:
+def _listed(values: NDArray[np.float32]) -> str:
     shown = ", ".join(f"{value:g}" for value in values[:_VALUES_SHOWN])
     more = len(values) - _VALUES_SHOWN
     return f"{shown} and {more} more values" if more > 0 else shown

@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 
 from segtrail.dataset.reading.case_checks import Find
-from segtrail.images.nifti import HeaderNotes
+from segtrail.images.nifti_header import HeaderNotes
 
 _EXTENSION_KINDS = {
     **{2: "DICOM", 4: "AFNI", 6: "comment", 8: "XCEDE", 10: "JIM", 12: "workflow", 14: "FreeSurfer"},

@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,12 +23,13 @@ from segtrail.dataset.reading.privacy import check_privacy
 from segtrail.dataset.reading.quick_look import QuickLook, take_quick_look
 from segtrail.errors import InputError
 from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, spacing_mm
-from segtrail.images.nifti import Volume, read_volume, stack_channels
+from segtrail.images.nifti import UnsuitableVolume, Volume, read_volume, stack_channels
+from segtrail.images.nifti_bytes import count_values
 
 PERCENTILES = (0.0, 0.5, 5.0, 50.0, 95.0, 99.5, 100.0)
 _MOST_READERS = 4
-# Voxels are read as float32 and copied for hashes and percentiles; a gzip file holds about a quarter of that.
-_MEMORY_PER_FILE_BYTE = 16
+# Measured: file, float32 values, and what percentiles and the coarse view need beside them.
+_BYTES_PER_VALUE = 16
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,16 @@ def scan_dataset(
 
 
 def _count_readers(description: DatasetDescription) -> int:
-    """Return how many cases to read at once: as many as the cores, and as the largest file leaves memory for."""
-    largest = 1
-    for case in description.cases:
-        for path in case.image_paths(description.root):
-            with suppress(OSError):
-                largest = max(largest, path.stat().st_size * len(case.images))
-    fitting = int(psutil.virtual_memory().available / (_MEMORY_PER_FILE_BYTE * largest))
+    """Return how many cases to read at once: as many as the cores, and as the largest case leaves memory for."""
+    largest = max((_count_values(description, case) for case in description.cases), default=0)
+    fitting = int(psutil.virtual_memory().available / (_BYTES_PER_VALUE * max(largest, 1)))
     return max(1, min(os.cpu_count() or 1, _MOST_READERS, fitting))
+
+
+def _count_values(description: DatasetDescription, case: CaseFiles) -> int:
+    return sum(
+        count_values(path) for path in (*case.image_paths(description.root), description.root / case.label)
+    )
 
 
 def scan_case(description: DatasetDescription, files: CaseFiles, geometry_tolerance_mm: float) -> CaseScan:
@@ -145,9 +147,10 @@ def voxel_hash(volume: Volume) -> str:
     reorientation = RasReorientation.of(volume.affine)
     digest = hashlib.sha256()
     for channel in volume.data:
-        array = np.ascontiguousarray(reorientation.apply(channel), dtype="<f4") + np.float32(0)  # no -0.0
+        array = reorientation.apply(channel)
         digest.update(repr(array.shape).encode())
-        digest.update(array.data)
+        for plane in array:  # one after the other, so that no second volume is made
+            digest.update((np.ascontiguousarray(plane, dtype="<f4") + np.float32(0)).data)  # no -0.0
     return digest.hexdigest()
 
 
@@ -172,6 +175,9 @@ def _read(description: DatasetDescription, file: str, tolerance_mm: float, find:
         return None
     try:
         volume = read_volume(path)
+    except UnsuitableVolume as error:
+        find("dimensions", str(error).replace(path.name, file, 1).rstrip("."))
+        return None
     except InputError as error:
         find("files-readable", str(error).replace(path.name, file, 1).rstrip("."))
         return None
@@ -201,10 +207,12 @@ def _percentiles(image: Volume) -> tuple[dict[str, float], ...]:
 
 
 def _channel_percentiles(channel: NDArray[np.float32], percentiles: Sequence[float]) -> dict[str, float]:
-    finite = channel[np.isfinite(channel)]
-    if finite.size == 0:
+    values_in_memory_order = channel.ravel(order="K")
+    finite = np.isfinite(values_in_memory_order)
+    if not finite.any():
         return {}
-    values = np.percentile(finite, percentiles)
+    known = values_in_memory_order if finite.all() else values_in_memory_order[finite]
+    values = np.percentile(known, percentiles)
     return {f"{key:g}": float(value) for key, value in zip(percentiles, values, strict=True)}
 
 

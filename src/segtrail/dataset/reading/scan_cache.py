@@ -6,7 +6,9 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ from segtrail.dataset.description import CaseFiles, DatasetDescription
 from segtrail.dataset.findings import Finding
 from segtrail.dataset.reading.quick_look import QuickLook
 from segtrail.dataset.reading.scan import CaseScan, FileFacts, scan_case
+from segtrail.images import nifti
+from segtrail.version import __version__
 
-# To be raised with every change of what a scan finds.
-SCAN_FORMAT = 1
 # A change within the clock's step of a file system would not show in a file's times.
 _SETTLED_SECONDS = 2.0
 _UNUSED_SECONDS = 90 * 24 * 3600.0
@@ -47,8 +49,8 @@ class ScanCache:
             path.resolve() for path in (*files.image_paths(description.root), description.root / files.label)
         ]
         question = [
-            SCAN_FORMAT,
-            [str(path) for path in paths],
+            _hash_of_the_rules(),
+            [str(description.root.resolve()), *map(str, paths)],
             [files.case, files.images, files.label, files.group],
             sorted(description.labels.items()),
             description.n_channels,
@@ -67,12 +69,11 @@ class ScanCache:
 
     def forget_unused(self) -> None:
         """Delete what was not asked for in three months."""
-        for entry in self._folder.glob("*.npz"):
-            try:
-                if time.time() - entry.stat().st_mtime > _UNUSED_SECONDS:
-                    entry.unlink()
-            except OSError:  # another process was first
-                continue
+        with suppress(OSError):  # a folder of somebody else's
+            for entry in self._folder.glob("*.npz"):
+                with suppress(FileNotFoundError):  # another process was first
+                    if time.time() - entry.stat().st_mtime > _UNUSED_SECONDS:
+                        entry.unlink()
 
     def _keep(self, entry: Path, scan: CaseScan, stamp: _Stamp) -> None:
         try:
@@ -80,6 +81,16 @@ class ScanCache:
             write_bytes(entry, _as_bytes(scan, stamp))
         except OSError:  # remembering is a convenience: a full or read-only disk must not stop the reading
             return
+
+
+@lru_cache(maxsize=1)
+def _hash_of_the_rules() -> str:
+    """Hash the code that reads and judges a case, so that another version of it does not take over old findings."""
+    digest = hashlib.sha256(__version__.encode())
+    for folder in (Path(__file__).parent, Path(nifti.__file__).parent):
+        for source in sorted(folder.glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
 
 
 def _stamp(paths: Sequence[Path]) -> _Stamp | None:
@@ -92,7 +103,10 @@ def _stamp(paths: Sequence[Path]) -> _Stamp | None:
 
 
 def _is_settled(paths: Sequence[Path], moment: float) -> bool:
-    return all(moment - path.stat().st_mtime > _SETTLED_SECONDS for path in paths)
+    try:
+        return all(moment - path.stat().st_mtime > _SETTLED_SECONDS for path in paths)
+    except OSError:
+        return False
 
 
 def _as_bytes(scan: CaseScan, stamp: _Stamp) -> bytes:
