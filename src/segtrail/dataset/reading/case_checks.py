@@ -19,6 +19,7 @@ _SIDES = {
 }
 _PARTS_SHOWN = 4
 _VALUES_SHOWN = 5
+_CHUNK_VOXELS = 1 << 20
 _TOUCHING_DIAGONALLY = np.ones((3, 3, 3), dtype=np.bool_)
 
 
@@ -92,11 +93,15 @@ def check_agreement(image: Volume, label: Volume, tolerance_mm: float, find: Fin
 def distinct_values(data: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the values that occur, sorted; quick where they are whole numbers below 256."""
     flat = data.ravel(order="K")
-    with np.errstate(invalid="ignore"):
-        small = flat.astype(np.uint8)
-    if np.array_equal(small, flat):
-        return np.flatnonzero(np.bincount(small, minlength=256)).astype(np.float32)
-    return np.unique(flat)
+    found = np.zeros(256, dtype=np.bool_)
+    for start in range(0, flat.size, _CHUNK_VOXELS):
+        chunk = flat[start : start + _CHUNK_VOXELS]
+        with np.errstate(invalid="ignore"):
+            small = chunk.astype(np.uint8)
+        if not np.array_equal(small, chunk):
+            return np.unique(flat)
+        found[small] = True
+    return np.flatnonzero(found).astype(np.float32)
 
 
 def _check_class(mask: NDArray[np.bool_], name: str, label: Volume, find: Find) -> None:
