@@ -1,0 +1,203 @@
+"""Commands on runs: train, evaluate, predict, report."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from segtrail.cli.answers import Json, narrator_for, print_json, sentences_for_errors
+from segtrail.errors import CheckFailed, InputError
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a run ID, or `latest`.")]
+OutputRoot = Annotated[Path, typer.Option(help="Folder whose runs/ is searched for IDs and `latest`.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")]
+Checkpoint = Annotated[str, typer.Option(help="best or last.")]
+
+
+def train(
+    config_file: Annotated[
+        str | None, typer.Argument(metavar="CONFIG", help="The configuration file.", show_default=False)
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY.SUB=VALUE", help="Keys to change for this run.", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The configuration file, as the runbook gives it.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the data lie, in place of paths.data_root.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="A remark for the record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Train a network and leave a complete run folder."""
+    with sentences_for_errors(as_json) as answers:
+        config, changes = _config_and_changes(config, config_file, overrides or [])
+
+        from segtrail.config.load import load_config
+        from segtrail.record.local_paths import fill_in_placeholders
+
+        moved = [] if data is None else [f"paths.data_root={json.dumps(str(data), ensure_ascii=False)}"]
+        changed = {change.partition("=")[0].strip() for change in [*changes, *moved]}
+        settings = fill_in_placeholders(load_config(config, [*changes, *moved]), config, changed)
+
+        from segtrail.experiment.train_run import train_run
+
+        options = [*(["--data", str(data)] if data else []), *(["--note", note] if note else [])]
+        command = ["segtrail", "train", str(config), *changes, *options]
+        run = train_run(settings, narrator_for(as_json), note, command)
+        if as_json:
+            result = {
+                "schema_version": 1,
+                "run_id": run.folder.run_id,
+                "run_dir": str(run.folder.path),
+                "status": "finished",
+                "metrics": run.summary,
+            }
+            print_json(result, answers)
+
+
+def evaluate(
+    run: Run,
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATASET",
+            help="Folder with a dataset.json, or that file; default: the data set of the run itself.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the run's own data set lies now.")
+    ] = None,
+    checkpoint: Checkpoint = "best",
+    cases: Annotated[str, typer.Option(help="Names of the cases, separated by commas; default: all.")] = "",
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep table and predictions in RUN/evaluations.")
+    ] = False,
+    device: Device = "auto",
+    output_root: OutputRoot = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Measure a run's network on a data set; the run is not touched without --save."""
+    with sentences_for_errors(as_json) as answers:
+        which = _known_checkpoint(checkpoint)
+
+        from segtrail.record.run_folder import find_run
+
+        folder = find_run(run, output_root)
+
+        from segtrail.experiment.evaluate_run import EvaluationRequest, evaluate_run
+        from segtrail.record.local_paths import find_data_root
+
+        if dataset is not None and data is not None:
+            raise InputError(
+                f"Both DATASET ({dataset}) and --data ({data}) are given; only one is measured on."
+            )
+        request = EvaluationRequest(
+            dataset=(dataset or data or find_data_root(folder.path)).expanduser(),
+            checkpoint=which,
+            cases=[case.strip() for case in cases.split(",") if case.strip()],
+            device=device,
+            save=save,
+        )
+        answer = evaluate_run(folder, request, narrator_for(as_json))
+        if as_json:
+            print_json(answer, answers)
+        else:
+            _print_evaluation(answer)
+
+
+def predict(
+    run: Run,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="NIfTI files, folders of them, or a data set."),
+    ],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the predictions.")],
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Keep the probabilities of all classes too.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Make all again, whatever lies in the folder.")
+    ] = False,
+    checkpoint: Checkpoint = "best",
+    device: Device = "auto",
+    output_root: OutputRoot = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Segment new images with a run's network: label maps, volumes, pictures and a record."""
+    with sentences_for_errors(as_json) as answers:
+        which = _known_checkpoint(checkpoint)
+
+        from segtrail.record.run_folder import find_run
+
+        folder = find_run(run, output_root)
+
+        from segtrail.experiment.predict_run import PredictionRequest, predict_run
+
+        request = PredictionRequest(inputs, output, probabilities, overwrite, which, device)
+        result = predict_run(folder, request, narrator_for(as_json))
+        failure = {"error": result.failure, "exit_code": 1} if result.failure else {}
+        if as_json:
+            print_json({**result.record, "skipped": list(result.skipped), **failure}, answers)
+        else:
+            for line in result.table():
+                typer.echo(line)
+    if result.failure:
+        typer.echo(f"Error: {result.failure}", err=True)
+        raise typer.Exit(CheckFailed.exit_code)
+
+
+def report(
+    run: Run,
+    output_root: OutputRoot = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Make the PDF report of a run again, from the run folder alone."""
+    with sentences_for_errors(as_json) as answers:
+        from segtrail.record.run_folder import find_run
+
+        folder = find_run(run, output_root)
+
+        from segtrail.report.make import make_report
+
+        path = make_report(folder.path)
+        if as_json:
+            print_json({"schema_version": 1, "run_id": folder.run_id, "report": str(path)}, answers)
+        else:
+            typer.echo(f"Report: {path}")
+
+
+def _known_checkpoint(name: str) -> Literal["best", "last"]:
+    if name not in ("best", "last"):
+        raise InputError(f"--checkpoint is {name!r}; expected best or last.")
+    return "best" if name == "best" else "last"
+
+
+def _config_and_changes(
+    option: Path | None, argument: str | None, overrides: list[str]
+) -> tuple[Path, list[str]]:
+    """Tell the configuration file from the overrides; the runbook gives it as an option."""
+    if option is not None:
+        return option, [*([argument] if argument else []), *overrides]
+    if argument is None or "=" in argument:
+        raise InputError("Which configuration? For example: segtrail train configs/quick.yaml")
+    return Path(argument), overrides
+
+
+def _print_evaluation(answer: dict[str, Any]) -> None:
+    for row in answer["cases"]:
+        values = ", ".join(
+            f"{name} {row[name]:.4g}"
+            for name in row
+            if isinstance(row[name], float) and not name.endswith("_percent")
+        )
+        typer.echo(f"{row['case']} ({row['split']}), {row['class']}: {values}, {row['status']}")
+    for split, classes in answer["summary_by_split"].items():
+        for name, summary in classes.items():
+            mean = summary["metrics"]["dice"]["mean"]
+            value = "undefined" if mean is None else f"{mean:.4f}"
+            typer.echo(f"{split}, {name}: mean Dice {value}, n {summary['n']}, failed {summary['n_failed']}")
