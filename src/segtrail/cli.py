@@ -89,7 +89,9 @@ def check(
         from segtrail.experiment.check_data import CheckRequest, check_data
 
         dataset = dataset.expanduser()
-        name = (dataset.parent if dataset.is_file() else dataset).resolve().name
+        # Not Path's own is_file and resolve, which raise where they may not look and at a link to itself.
+        folder = dataset.parent if os.path.isfile(dataset) else dataset  # noqa: PTH113
+        name = Path(os.path.realpath(folder)).name
         request = CheckRequest(
             dataset=dataset,
             output=output or output_root / "checks" / name,
