@@ -5,6 +5,7 @@
 
 import gzip
 import json
+import os
 import pickle
 import shutil
 import sys
@@ -57,7 +58,7 @@ class BadInput:
         exit_code: How the command ends.
         arrange: Makes it, and gives the command's arguments.
         setting: What the system allows: "another user" runs as nobody where the tests run as root; a number is the
-            largest file in bytes, as on a disk that is full.
+            largest file in bytes, as on a disk that is full; "pipes" needs a system that has them among its files.
     """
 
     what: str
@@ -65,7 +66,7 @@ class BadInput:
     message: str
     exit_code: int
     arrange: Callable[[Bench], list[object]]
-    setting: Literal["another user"] | int | None = None
+    setting: Literal["another user", "pipes"] | int | None = None
 
 
 def _train(*changes: str) -> Callable[[Bench], list[object]]:
@@ -152,6 +153,20 @@ def _flip_last_voxel(path: Path) -> None:
 
 def _write(content: bytes) -> Callable[[Path], None]:
     return lambda path: path.write_bytes(content) and None
+
+
+def _make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _labels_up_to(n_labels: int) -> dict[str, str]:
+    return {str(number): f"class {number}" for number in range(n_labels)}
 
 
 class _Hostile:
@@ -322,6 +337,43 @@ DESCRIPTION = [
     BadInput("no cases named", "train", 'no list "training"', 2, _description(training=None)),
     BadInput("an empty list of cases", "train", "nothing to train on", 2, _description(training=[])),
     BadInput("a gap in the labels", "train", "without a gap", 2, _description(labels={"0": "b", "2": "a"})),
+    BadInput("too many labels", "train", "256 apart at most", 2, _description(labels=_labels_up_to(300))),
+    BadInput(
+        *("two classes of one name", "train", "gives 1 and 2 one name, ball", 2),
+        _description(labels={"0": "background", "1": "ball", "2": "ball"}),
+    ),
+    BadInput(
+        *("one label by two keys", "train", "names 1 twice", 2),
+        _description(labels={"0": "background", "1": "ball", "01": "cube"}),
+    ),
+    BadInput("a class without a name", "train", "is no text", 2, _description(labels={"0": "b", "1": None})),
+    BadInput(
+        *("a key twice", "check", 'names "labels" twice', 2),
+        _file("dataset.json", _replace_in('{"name"', '{"labels": {}, "name"')),
+    ),
+    BadInput(
+        *("lists a hundred thousand deep", "check", "nested too deep", 2),
+        _file("dataset.json", _write(b"[" * 100_000)),
+    ),
+    BadInput(
+        *("a number of 5,000 digits", "check", "thousands of digits", 2),
+        _file("dataset.json", _replace_in('{"name"', '{"n": ' + "9" * 5000 + ', "name"')),
+    ),
+    BadInput(
+        *("a pipe in place of dataset.json", "check", "a pipe or a device", 2),
+        _file("dataset.json", _make_pipe),
+        "pipes",
+    ),
+    BadInput(
+        *("a folder in place of dataset.json", "check", "can't be read: it is a folder", 2),
+        _file("dataset.json", _make_folder),
+    ),
+    BadInput(
+        "NUL in a class name", "train", "control characters", 2, _description(labels={"0": "b", "1": "a\0"})
+    ),
+    BadInput("half a character in the name", "train", "control characters", 2, _description(name="x\ud800")),
+    BadInput("no channel", "train", "must name the channels", 2, _description(modality={})),
+    BadInput("a gap in the channels", "train", "has the values 5", 2, _description(modality={"5": "MRI"})),
     BadInput(
         "channels that are no mapping", "train", "must name the channels", 2, _description(modality="MRI")
     ),
@@ -331,6 +383,15 @@ DESCRIPTION = [
     ),
     BadInput("a macOS metadata file", "check", "macOS metadata file", 1, _entry("imagesTr/._a.nii.gz")),
     BadInput("no NIfTI by its name", "check", "is no .nii or .nii.gz file", 1, _entry("imagesTr/a.dcm")),
+    BadInput("an ending in capitals", "check", "in lower case", 1, _entry("imagesTr/a.NII.GZ")),
+    BadInput("NUL in a file name", "check", "holds control characters", 1, _entry("imagesTr/a\0b.nii.gz")),
+    BadInput(
+        "a file name of 5,000 letters", "check", "than file systems take", 1, _entry("a" * 5000 + ".nii")
+    ),
+    BadInput("no name before the ending", "check", "is empty", 1, _entry("imagesTr/.nii.gz")),
+    BadInput(
+        "a case named as a device of Windows", "check", "it is a device", 1, _entry("imagesTr/con.nii.gz")
+    ),
     BadInput("a case twice", "check", "stands there already", 1, _entry("other/case_0.nii.gz")),
     BadInput(
         *("a label of two cases", "check", "belongs to case_0 already", 1),
@@ -672,6 +733,16 @@ DISK_AND_RIGHTS = [
         lambda bench: _locked(
             bench, bench.data.root / "imagesTr/case_1.nii.gz", 0, lambda _: ["check", bench.data.root]
         ),
+        "another user",
+    ),
+    BadInput(
+        *("a folder that can't be entered", "check", "can't be read: Permission denied", 1),
+        lambda bench: _locked(bench, bench.data.root / "imagesTr", 0, lambda _: ["check", bench.data.root]),
+        "another user",
+    ),
+    BadInput(
+        *("a data set behind a folder that can't be entered", "check", "can't be read: Permission denied", 2),
+        lambda bench: _locked(bench, bench.data.root, 0, lambda _: ["check", bench.data.root]),
         "another user",
     ),
     BadInput(

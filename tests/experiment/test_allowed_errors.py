@@ -64,6 +64,49 @@ def test_a_case_of_the_split_that_can_not_be_used_is_named(tiny_config, folder, 
     assert "case_2 (files-readable)" in result.stderr
 
 
+def test_cases_left_out_at_their_entry_are_recorded_once_each(tmp_path, tiny_config, make_dataset, segtrail):
+    data = make_dataset(5)
+    entries = data.description["training"]
+    entries[0]["case"] = "con"
+    entries[4] |= {"label": "../case_4.nii.gz"}
+    (data.root / "labelsTr/case_1.nii.gz").unlink()
+    data.save(
+        training=[
+            *entries,
+            {"image": "imagesTr/._x.nii.gz", "label": "labelsTr/._x.nii.gz", "case": "x"},
+            {"image": "imagesTr/y.nii.gz", "label": "labelsTr/case_3.nii.gz"},
+            {"image": "other/CASE_1.nii.gz", "label": "labelsTr/w.nii.gz"},
+            {"image": "other/CASE_2.nii.gz", "label": "labelsTr/z.nii.gz"},
+            {"image": "../case_3.nii.gz", "label": "labelsTr/z.nii.gz"},
+        ]
+    )
+    data.add_case("case_5")
+    allowed = "data.allow=[entries, entries-once, files-inside, mac-files, files-readable]"
+    result = segtrail("train", tiny_config, *SHORT, allowed)
+    assert result.exit_code == 0, result.stderr
+    content = summary(tmp_path)
+    assert content["left_out"] == [
+        {"case": "con", "checks": ["entries"]},
+        {"case": "y", "checks": ["entries-once"]},
+        {"case": "CASE_1", "checks": ["entries-once"]},
+        {"case": "case_4", "checks": ["files-inside"]},
+        {"case": "x", "checks": ["mac-files"]},
+        {"case": "case_1", "checks": ["files-readable"]},
+    ]
+    assert [case["case"] for case in content["cases"]] == ["case_2", "case_3", "case_5"]
+
+
+def test_images_under_test_that_can_not_be_used_do_not_stop_a_training(
+    tmp_path, tiny_config, make_dataset, segtrail
+):
+    make_dataset().save(test=["../a.nii.gz", "imagesTs/gone.nii.gz", 4])
+    result = segtrail("train", tiny_config, *SHORT)
+    assert result.exit_code == 0, result.stderr
+    found = outcome(summary(tmp_path), "unlabelled")
+    assert (found["severity"], len(found["findings"])) == ("note", 3)
+    assert "imagesTs/gone.nii.gz" in found["findings"][2]["evidence"]
+
+
 @pytest.mark.parametrize("name", ["label-emty", "outlier-size"])
 def test_only_errors_can_be_allowed(tiny_config, segtrail, name):
     result = segtrail("train", tiny_config, *SHORT, f"data.allow=[{name}]")

@@ -118,3 +118,23 @@ def test_a_link_out_of_a_data_set_is_refused(tmp_path: Path, make_dataset: Calla
     inside.symlink_to(tmp_path / "outside.nii.gz")
     with pytest.raises(InputError, match="link out of the data set"):
         cases(data.root)
+
+
+def test_entries_under_test_that_can_not_be_used_are_passed_over(make_dataset: Callable[..., Any]) -> None:
+    data = make_dataset(1)
+    data.save(test=["../out.nii.gz", "imagesTs/._new.nii.gz", 4, "imagesTs/CON.nii.gz"])
+    found = find_inputs([str(data.root)], 1)
+    assert [image.case for image in found.images] == ["case_0"]
+    assert found.left_out == ()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_to_itself_is_left_for_the_reading(make_dataset: Callable[..., Any]) -> None:
+    data = make_dataset(1)
+    data.save(test=["imagesTr/loop.nii.gz"])
+    (data.root / "imagesTr/loop.nii.gz").symlink_to("loop.nii.gz")
+    (data.root / "imagesTr/case_0.nii.gz").unlink()
+    (data.root / "imagesTr/case_0.nii.gz").symlink_to("case_0.nii.gz")
+    found = find_inputs([str(data.root)], 1)
+    assert [image.case for image in found.images] == ["case_0"]
+    assert found.left_out == ("imagesTr/loop.nii.gz",)

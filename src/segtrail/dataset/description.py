@@ -1,18 +1,28 @@
 """Reading the decathlon's ``dataset.json``: what it says, never what lies about in the folder."""
 
 import hashlib
-import json
-import re
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from segtrail.dataset.classes import read_channels, read_labels
+from segtrail.dataset.description_file import read_description_file
 from segtrail.dataset.findings import Finding
-from segtrail.dataset.msd import how_to_get
+from segtrail.dataset.names import (
+    comparable,
+    fault_of_case_name,
+    fault_of_name,
+    holds_control_characters,
+    shown,
+)
 from segtrail.errors import InputError
 
-# What every file system takes as a name.
-_CASE_NAME = re.compile(r"""[^\\/:*?"<>|\x00-\x1f.][^\\/:*?"<>|\x00-\x1f]*""")
+_LONGEST_FILE_BYTES = 1000
+_LONGEST_PART_BYTES = 255
+_SUFFIXES = (".nii", ".nii.gz")
+_JSON_KINDS = {list: "a list", dict: "a mapping", bool: "true or false", float: "no whole number"}
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,8 @@ class DatasetDescription:
         labels: Class name by label value; 0 is background.
         modality: Channel name by channel number, as strings.
         cases: The labelled cases that can be looked for, in the file's order.
-        unlabelled: Images without a label, listed under "test": one tuple of files for each.
-        findings: What is wrong with the other entries.
+        unlabelled: Images without a label, listed under "test": one tuple of files for each that can be looked for.
+        findings: What is wrong with the other entries, those of "test" too (check ``unlabelled``).
         sha256: SHA-256 of ``dataset.json``.
     """
 
@@ -70,7 +80,12 @@ class DatasetDescription:
     @property
     def n_channels(self) -> int:
         """Number of image channels."""
-        return max(len(self.modality), 1)
+        return len(self.modality)
+
+    @property
+    def faulty_cases(self) -> tuple[Finding, ...]:
+        """What is wrong with the entries of labelled cases."""
+        return tuple(finding for finding in self.findings if finding.check != "unlabelled")
 
     def case(self, name: str) -> CaseFiles:
         """Return the case with this name."""
@@ -90,12 +105,7 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
     Raises:
         InputError: The file is missing or damaged. What is wrong with single entries comes as findings.
     """
-    path = root / file_name
-    raw = _read(path, root)
-    try:
-        content = json.loads(raw.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{file_name} of the data set is not valid JSON: {error}.") from None
+    raw, content = read_description_file(root, file_name)
     if is_nnunet_description(content):
         raise InputError(
             f"{file_name} of the data set is nnU-Net's, which does not list its cases. `segtrail init {root}` makes "
@@ -105,20 +115,21 @@ def read_description(root: Path, file_name: str = "dataset.json") -> DatasetDesc
         raise InputError(
             f'{file_name} of the data set has no list "training" of cases, as the decathlon layout expects.'
         )
-    cases, findings = _read_entries(content["training"], file_name)
+    cases, faulty = _read_entries(content["training"], file_name)
+    unlabelled, unfit = _read_unlabelled(content.get("test"), file_name)
     return DatasetDescription(
         root=root,
         file_name=file_name,
-        name=str(content.get("name", root.name)),
-        description=str(content.get("description", "")),
-        licence=str(content.get("licence", content.get("license", ""))),
-        reference=str(content.get("reference", "")),
-        release=str(content.get("release", content.get("relase", ""))),  # the decathlon's own spelling
-        modality=_modality(content, file_name),
-        labels=_labels(content, file_name),
+        name=_name(content, file_name) or shown(root.name),
+        description=_text(content, file_name, "description"),
+        licence=_text(content, file_name, "licence", "license"),
+        reference=_text(content, file_name, "reference"),
+        release=_text(content, file_name, "release", "relase"),  # the decathlon's own spelling
+        modality=read_channels(content, file_name),
+        labels=read_labels(content, file_name),
         cases=cases,
-        unlabelled=_unlabelled(content.get("test")),
-        findings=findings,
+        unlabelled=unlabelled,
+        findings=(*faulty, *unfit),
         sha256=hashlib.sha256(raw).hexdigest(),
     )
 
@@ -133,43 +144,32 @@ def open_description(dataset: Path, usual_name: str = "dataset.json") -> Dataset
     Raises:
         InputError: See ``read_description``.
     """
-    if dataset.is_file():
+    # Not Path.is_file, which raises where it may not look.
+    if os.path.isfile(dataset):  # noqa: PTH113
         return read_description(dataset.parent, dataset.name)
-    return read_description(dataset, usual_name if (dataset / usual_name).is_file() else "dataset.json")
+    usual = os.path.isfile(dataset / usual_name)  # noqa: PTH113
+    return read_description(dataset, usual_name if usual else "dataset.json")
 
 
-def _read(path: Path, root: Path) -> bytes:
-    if not root.is_dir():
-        raise InputError(
-            f"There is no data set folder {root}. Check paths.data_root, or say where the data lie.{how_to_get(root)}"
-        )
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(
-            f"The data set folder {root} has no {path.name}. Expected the decathlon layout: "
-            f"{path.name} beside imagesTr/ and labelsTr/."
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}.") from None
+def _name(content: Mapping[str, Any], file_name: str) -> str:
+    name = _text(content, file_name, "name")
+    fault = fault_of_name(name) if name else None
+    if fault:
+        raise InputError(f'"name" in {file_name} {fault}; expected the name of the data set.')
+    return name
 
 
-def _modality(content: dict[str, Any], file_name: str) -> dict[str, str]:
-    modality = content.get("modality", {"0": "image"})
-    if not isinstance(modality, dict):
-        raise InputError(f'"modality" in {file_name} must name the channels, as {{"0": "MRI"}}.')
-    return {str(key): str(value) for key, value in modality.items()}
-
-
-def _labels(content: dict[str, Any], file_name: str) -> dict[int, str]:
-    expected = 'as {"0": "background", "1": "left atrium"}, numbered from 0 without a gap'
-    try:
-        labels = {int(value): str(name) for value, name in dict(content["labels"]).items()}
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f'"labels" in {file_name} must name the label values, {expected}.') from None
-    if sorted(labels) != list(range(len(labels))) or not 2 <= len(labels) <= 256:
-        raise InputError(f'"labels" in {file_name} has the values {sorted(labels)}; expected {expected}.')
-    return dict(sorted(labels.items()))
+def _text(content: Mapping[str, Any], file_name: str, *keys: str) -> str:
+    """Return the text under the first of these keys that is there; empty where none is."""
+    key = next((key for key in keys if content.get(key) is not None), None)
+    if key is None:
+        return ""
+    value = content[key]
+    if isinstance(value, bool | list | dict):
+        raise InputError(f'"{key}" in {file_name} is {_JSON_KINDS[type(value)]}; expected text.')
+    if holds_control_characters(str(value), but="\n\r\t"):
+        raise InputError(f'"{key}" in {file_name} holds control characters; expected text.')
+    return str(value)
 
 
 def _read_entries(entries: list[Any], file_name: str) -> tuple[tuple[CaseFiles, ...], tuple[Finding, ...]]:
@@ -195,37 +195,64 @@ class _EntryReader:
         """Read one entry; the first has number 1."""
         where = f"entry {number} of {self._file_name}"
         images, label = _files_of(entry)
+        case = _case_of(entry, images)
         if images is None or label is None:
-            self._find("entries", None, f'{where} is not of the form {{"image": file, "label": file}}')
+            self._find("entries", case, f'{where} is not of the form {{"image": file, "label": file}}')
             return
-        case = str(entry.get("case", case_name(images[0])))
         problems = [problem for file in (*images, label) for problem in _problems_of(file)]
-        if "case" in entry and not _CASE_NAME.fullmatch(case):
-            problems.append(("entries", f"the case name {case!r} can't be the name of a file"))
+        problems += [("entries", fault) for fault in _faults_of_names(entry, case, bool(problems))]
         for check, problem in problems:
             self._find(check, case, f"{where}: {problem}")
         if not problems and not self._is_taken(case, (*images, label), where):
-            group = entry.get("group")
-            self.cases[case] = CaseFiles(case, images, label, None if group is None else str(group))
+            self.cases[case] = CaseFiles(case, images, label, _text_or_number(entry.get("group")))
 
     def _is_taken(self, case: str, files: tuple[str, ...], where: str) -> bool:
-        known = self._names.get(case.casefold())  # some file systems do not tell upper from lower case
+        known = self._names.get(comparable(case))
         if known is not None:
             self._find("entries-once", case, f"{where}: a case named {known} stands there already")
             return True
         for file in files:
-            if file in self._taken:
-                self._find("entries-once", case, f"{where}: {file} belongs to {self._taken[file]} already")
+            if comparable(file) in self._taken:
+                evidence = f"{where}: {shown(file)} belongs to {self._taken[comparable(file)]} already"
+                self._find("entries-once", case, evidence)
                 return True
-        if len(set(files)) < len(files):
+        if len({comparable(file) for file in files}) < len(files):
             self._find("entries-once", case, f"{where} names one file twice")
             return True
-        self._taken |= dict.fromkeys(files, case)
-        self._names[case.casefold()] = case
+        self._taken |= {comparable(file): case for file in files}
+        self._names[comparable(case)] = case
         return False
 
-    def _find(self, check: str, case: str | None, evidence: str) -> None:
-        self.findings.append(Finding(check, case, evidence))
+    def _find(self, check: str, case: str, evidence: str) -> None:
+        named = case if fault_of_case_name(case) is None else shown(case)
+        self.findings.append(Finding(check, named or None, evidence))
+
+
+def _case_of(entry: Any, images: tuple[str, ...] | None) -> str:
+    """Return what an entry calls its case; empty where it has no name."""
+    said = _text_or_number(entry.get("case")) if isinstance(entry, dict) else None
+    return said if said is not None else case_name(images[0]) if images else ""
+
+
+def _faults_of_names(entry: dict[str, Any], case: str, files_are_faulty: bool) -> list[str]:
+    """Return what is wrong with the names of case and group; a name that only a faulty file gives is passed over."""
+    faults = [
+        f'"{key}" is {_JSON_KINDS[type(entry[key])]}; expected text or a whole number'
+        for key in ("case", "group")
+        if entry.get(key) is not None and _text_or_number(entry[key]) is None
+    ]
+    fault = fault_of_case_name(case)
+    if fault and not (files_are_faulty and entry.get("case") is None):
+        faults.append(f'the case name "{shown(case)}" {fault}')
+    group = _text_or_number(entry.get("group"))
+    fault = None if group is None else fault_of_name(group)
+    if fault:
+        faults.append(f"the name of the group {fault}")
+    return faults
+
+
+def _text_or_number(value: Any) -> str | None:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _files_of(entry: Any) -> tuple[tuple[str, ...] | None, str | None]:
@@ -243,13 +270,35 @@ def _image_files(value: Any) -> tuple[str, ...] | None:
     return tuple(_posix(file) for file in files)
 
 
-def _unlabelled(entries: Any) -> tuple[tuple[str, ...], ...]:
-    """Read the list "test", whose entries are files or mappings with an image; others are passed over."""
+def _read_unlabelled(entries: Any, file_name: str) -> tuple[tuple[tuple[str, ...], ...], tuple[Finding, ...]]:
+    """Read the list "test", whose entries are files or mappings with an image; unfit ones become findings."""
+    if entries is None:
+        return (), ()
     if not isinstance(entries, list):
-        return ()
-    values = [entry.get("image") if isinstance(entry, dict) else entry for entry in entries]
-    found = [files for value in values if (files := _image_files(value)) is not None]
-    return tuple(files for files in found if not any(_problems_of(file) for file in files))
+        return (), (Finding("unlabelled", None, f'"test" in {file_name} is no list of images'),)
+    found: dict[str, tuple[str, ...]] = {}
+    findings = []
+    for number, entry in enumerate(entries, start=1):
+        files = _image_files(entry.get("image") if isinstance(entry, dict) else entry)
+        fault = _fault_of_unlabelled(files)
+        key = comparable("\0".join(files or ()))
+        if fault is None and key in found:
+            fault = f"{shown(found[key][0])} stands there already"
+        if fault is None and files is not None:
+            found[key] = files
+        else:
+            findings.append(Finding("unlabelled", None, f"entry {number} of test in {file_name}: {fault}"))
+    return tuple(found.values()), tuple(findings)
+
+
+def _fault_of_unlabelled(files: tuple[str, ...] | None) -> str | None:
+    if files is None:
+        return 'it is neither a file nor of the form {"image": file}'
+    problems = [problem for file in files for _, problem in _problems_of(file)]
+    if problems:
+        return problems[0]
+    fault = fault_of_case_name(case_name(files[0]))
+    return f'the name "{shown(case_name(files[0]))}" {fault}' if fault else None
 
 
 def _posix(file: str) -> str:
@@ -259,13 +308,24 @@ def _posix(file: str) -> str:
 def _problems_of(file: str) -> list[tuple[str, str]]:
     """Return what forbids to read a file, with the check that says so."""
     path = PurePosixPath(file)
+    if holds_control_characters(file):
+        return [("entries", f"the file name {shown(file)} holds control characters")]
+    if _is_too_long(path):
+        return [("entries", f"the file name {shown(file)} is longer than file systems take")]
     if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts):
-        return [("files-inside", f"{file} lies outside the data set's folder")]
+        return [("files-inside", f"{shown(file)} lies outside the data set's folder")]
     if path.name.startswith("._"):
-        return [("mac-files", f"{file} is a macOS metadata file, not an image")]
-    if not path.name.endswith((".nii", ".nii.gz")):
-        return [("entries", f"{file} is no .nii or .nii.gz file")]
+        return [("mac-files", f"{shown(file)} is a macOS metadata file, not an image")]
+    if path.name.lower().endswith(_SUFFIXES) and not path.name.endswith(_SUFFIXES):
+        return [("entries", f"{shown(file)} must end in .nii or .nii.gz in lower case; rename the file")]
+    if not path.name.endswith(_SUFFIXES):
+        return [("entries", f"{shown(file)} is no .nii or .nii.gz file")]
     return []
+
+
+def _is_too_long(path: PurePosixPath) -> bool:
+    longest = max((len(part.encode()) for part in path.parts), default=0)
+    return longest > _LONGEST_PART_BYTES or len(str(path).encode()) > _LONGEST_FILE_BYTES
 
 
 def case_name(file: str) -> str:

@@ -67,7 +67,7 @@ def read_and_check(
     if cache is not None:
         cache.forget_unused()
     results = check_dataset(description, scans, config.allow)
-    return CheckedData(description, scans, results, unusable_cases(results))
+    return CheckedData(description, scans, results, unusable_cases(description, results))
 
 
 def require_sound(data: CheckedData, purpose: str, narrator: Narrator) -> None:

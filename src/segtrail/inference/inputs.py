@@ -2,13 +2,14 @@
 
 import glob
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segtrail.dataset.containment import is_file_inside, lies_inside
 from segtrail.dataset.description import DatasetDescription, case_name, read_description
+from segtrail.dataset.names import comparable
 from segtrail.errors import InputError
 
 _SUFFIXES = (".nii", ".nii.gz")
@@ -150,24 +151,22 @@ class _Finder:
         if root not in self.folders:
             self.folders.append(root)
         description = read_description(root, file_name)
-        self._problems += [f"{root / file_name}: {finding.evidence}." for finding in description.findings]
+        self._problems += [f"{root / file_name}: {finding.evidence}." for finding in description.faulty_cases]
         labelled = [InputImage(case.case, tuple(case.image_paths(root))) for case in description.cases]
         self.images += labelled
         self._add_unlabelled(description)
-        inside = root.resolve()
         for image in labelled:
             self._problems += [
                 f"{file} is a link out of the data set's folder; put the file itself there."
                 for file in image.files
-                if not file.resolve().is_relative_to(inside)
+                if not lies_inside(file, root)
             ]
 
     def _add_unlabelled(self, description: DatasetDescription) -> None:
         """Add the images without a label that are there; many data sets are passed on without them."""
-        inside = description.root.resolve()
         for names in description.unlabelled:
             files = [description.root / name for name in names]
-            if not all(file.is_file() and file.resolve().is_relative_to(inside) for file in files):
+            if not all(is_file_inside(file, description.root) for file in files):
                 self.left_out += list(names)
             elif len(files) > 1 and (match := _CHANNEL_FILE.fullmatch(files[0].name)):
                 self.images.append(InputImage(match["case"], tuple(files)))
@@ -202,7 +201,7 @@ def _refuse_same_names(images: Sequence[InputImage]) -> None:
     """Refuse names that some file system takes for one: the outputs would be one file."""
     by_name: dict[str, list[InputImage]] = defaultdict(list)
     for image in images:
-        by_name[unicodedata.normalize("NFC", image.case).casefold()].append(image)
+        by_name[comparable(image.case)].append(image)
     twice = [group for group in by_name.values() if len(group) > 1]
     if twice:
         lines = [

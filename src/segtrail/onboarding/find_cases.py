@@ -1,12 +1,12 @@
 """Where the cases come from: a description that is there, nnU-Net's raw folder, or the names of files."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segtrail.dataset.description import DatasetDescription, read_description
+from segtrail.dataset.description_file import read_description_file
 from segtrail.errors import InputError
 from segtrail.onboarding.find_files import find_nifti_files, other_formats
 from segtrail.onboarding.found_cases import FoundCases, cases_of, keep_groups_apart
@@ -57,7 +57,7 @@ def find_cases(request: InitRequest) -> CaseSource:
     folder = request.folder
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}. Name the folder that holds your images and labels.")
-    content = _read_json(folder / DESCRIPTION)
+    content = _read_json(folder)
     nnunet = content is not None and is_nnunet_raw(folder, content)
     file_name = OWN_DESCRIPTION if nnunet else DESCRIPTION
     if os.path.lexists(folder / file_name) and not _is_replaced(request, file_name):
@@ -77,11 +77,11 @@ def find_cases(request: InitRequest) -> CaseSource:
     return CaseSource(keep_groups_apart(found), file_name)
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(folder: Path) -> Any:
     """Read a description without judging it; None where there is none, or none that is JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return read_description_file(folder, DESCRIPTION)[1]
+    except InputError:
         return None
 
 
@@ -94,7 +94,7 @@ def _is_replaced(request: InitRequest, file_name: str) -> bool:
     if not request.overwrite or request.chosen:
         return request.overwrite
     try:
-        return bool(read_description(request.folder, file_name).findings)
+        return bool(read_description(request.folder, file_name).faulty_cases)
     except InputError:
         return True
 
@@ -109,8 +109,8 @@ def _existing(request: InitRequest, file_name: str) -> CaseSource:
             f"{request.folder / file_name} is there already and is used as it is, without {', '.join(request.chosen)}. "
             "Leave that out, or add --overwrite to write the description anew."
         )
-    if description.findings:
-        evidence = "; ".join(finding.evidence for finding in description.findings[:5])
+    if description.faulty_cases:
+        evidence = "; ".join(finding.evidence for finding in description.faulty_cases[:5])
         raise InputError(
             f"{request.folder / file_name} has entries that can't be used: {evidence}. Correct them, or add "
             "--overwrite to write the description anew."

@@ -110,7 +110,7 @@ def _printable_part(part: Part) -> dict[str, Any]:
         return {**data, **cells, "caption": _printable(data["caption"], _LONGEST_ELSEWHERE)}
     if data["kind"] == "facts":
         for row in data["rows"]:
-            row["label"] = _printable(row["label"], _LONGEST_IN_TABLE)
+            row["label"] = _printable(row["label"], _LONGEST_ELSEWHERE)
             row["text"] = _printable(row["text"], _LONGEST_CODE if row["code"] else _LONGEST_ELSEWHERE)
         return data
     return {

@@ -9,8 +9,10 @@ from typing import Literal
 from segtrail.dataset.checking.duplicates import find_duplicates
 from segtrail.dataset.checking.outliers import find_outliers
 from segtrail.dataset.checking.stray_files import find_stray_files
+from segtrail.dataset.checking.unlabelled import find_missing_unlabelled
 from segtrail.dataset.description import DatasetDescription
 from segtrail.dataset.findings import Finding
+from segtrail.dataset.names import comparable
 from segtrail.dataset.reading.scan import CaseScan
 from segtrail.errors import InputError
 
@@ -22,7 +24,7 @@ class Check:
     """A property that data must have, and what to do where they don't.
 
     Attributes:
-        forbids_case: Whether a case with a finding can't be used at all, also where the check is allowed.
+        forbids_case: Whether a finding takes its entry or case out, also where the check is allowed.
     """
 
     id: str
@@ -66,12 +68,14 @@ CHECKS = (
         "Every entry names an image and a label",
         "error",
         "Correct the entries in dataset.json.",
+        forbids_case=True,
     ),
     Check(
         "entries-once",
         "No case and no file stands there twice",
         "error",
         "Take the second entry out of dataset.json, or give the case another name.",
+        forbids_case=True,
     ),
     Check(
         "files-inside",
@@ -85,6 +89,7 @@ CHECKS = (
         "No entry names a macOS metadata file",
         "error",
         "Take the entries that begin with ._ out of dataset.json.",
+        forbids_case=True,
     ),
     Check(
         "files-readable",
@@ -228,6 +233,12 @@ CHECKS = (
         "Look at the named files; rename them, and write them anew without the texts and extensions.",
     ),
     Check(
+        "unlabelled",
+        "Images listed under test can be used",
+        "note",
+        "They are passed over by predict; correct or remove them.",
+    ),
+    Check(
         "stray-files",
         "The folders hold only what dataset.json names",
         "note",
@@ -259,19 +270,39 @@ def check_dataset(
         *(found for scan in scans for found in scan.findings),
         *find_duplicates(description, scans),
         *find_outliers(scans),
+        *find_missing_unlabelled(description),
         *find_stray_files(description),
     ):
         findings[finding.check].append(finding)
     return tuple(CheckResult(check, tuple(findings[check.id]), check.id in allow) for check in CHECKS)
 
 
-def unusable_cases(results: Sequence[CheckResult]) -> dict[str, tuple[str, ...]]:
-    """Return the cases that can't be used, with the IDs of the checks that say so."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for result in results:
-        for finding in result.findings:
-            if result.check.forbids_case and finding.case and result.check.id not in found[finding.case]:
-                found[finding.case].append(result.check.id)
+def unusable_cases(
+    description: DatasetDescription, results: Sequence[CheckResult]
+) -> dict[str, tuple[str, ...]]:
+    """Return the cases that can't be used, with the IDs of the checks that say so.
+
+    Args:
+        description: The data set. Of entries of one name a faulty one takes no sound one out.
+        results: What the checks found in it.
+
+    Returns:
+        Every case that ``dataset.json`` names and that must not be used, whether its entry or its files are faulty.
+    """
+    of_entries = set(description.findings)
+    forbidding = [
+        (finding.case, finding)
+        for result in results
+        if result.check.forbids_case
+        for finding in result.findings
+        if finding.case is not None
+    ]
+    unfit = {comparable(case) for case, finding in forbidding if finding not in of_entries}
+    staying = {comparable(case.case) for case in description.cases} - unfit
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for case, finding in forbidding:
+        if comparable(case) not in staying:
+            found[case][finding.check] = None
     return {case: tuple(checks) for case, checks in found.items()}
 
 

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from pathlib import PurePosixPath
 
+from segtrail.dataset.containment import lies_inside
 from segtrail.dataset.description import DatasetDescription
 from segtrail.dataset.findings import Finding
-
-_SHOWN = 5
+from segtrail.dataset.names import comparable, shown_list
 
 
 def find_stray_files(description: DatasetDescription) -> list[Finding]:
@@ -23,21 +23,26 @@ def find_stray_files(description: DatasetDescription) -> list[Finding]:
     files = [file for case in description.cases for file in (*case.images, case.label)]
     for file in (*files, *(file for image in description.unlabelled for file in image)):
         path = PurePosixPath(file)
-        named[path.parent.as_posix()].add(path.name)
+        named[path.parent.as_posix()].add(comparable(path.name))
     findings = []
     for folder in sorted(named):
         strays = [] if folder == "." else _strays(description, folder, named[folder])
         if strays:
-            more = len(strays) - _SHOWN
-            shown = ", ".join(strays[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-            evidence = f"{folder} holds files that {description.file_name} does not name: {shown}"
+            evidence = (
+                f"{folder} holds files that {description.file_name} does not name: {shown_list(strays)}"
+            )
             findings.append(Finding("stray-files", None, evidence))
     return findings
 
 
 def _strays(description: DatasetDescription, folder: str, named: set[str]) -> list[str]:
     path = description.root / folder
-    # A folder that is a link out of the data set is found by the check of its files.
-    if not path.is_dir() or not path.resolve().is_relative_to(description.root.resolve()):
+    try:
+        # A folder that is a link out of the data set is found by the check of its files.
+        if not path.is_dir() or not lies_inside(path, description.root):
+            return []
+        return sorted(
+            file.name for file in path.iterdir() if comparable(file.name) not in named and file.is_file()
+        )
+    except OSError:  # what a folder that can't be looked into holds, the check of its files tells
         return []
-    return sorted(file.name for file in path.iterdir() if file.is_file() and file.name not in named)

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from segtrail.dataset.containment import lies_inside
 from segtrail.dataset.description import CaseFiles, DatasetDescription
 from segtrail.dataset.findings import Finding
 from segtrail.dataset.reading.case_checks import (
@@ -172,7 +173,7 @@ def _read_image(
 
 def _read(description: DatasetDescription, file: str, tolerance_mm: float, find: Find) -> Volume | None:
     path = description.root / file
-    if not path.resolve().is_relative_to(description.root.resolve()):
+    if not lies_inside(path, description.root):
         find("files-inside", f"{file} is a link out of the data set's folder")
         return None
     try:

@@ -45,12 +45,11 @@ class ScanCache:
         self, description: DatasetDescription, files: CaseFiles, geometry_tolerance_mm: float
     ) -> CaseScan:
         """Return the scan of one case, from memory where its files have not changed; see ``scan_case``."""
-        paths = [
-            path.resolve() for path in (*files.image_paths(description.root), description.root / files.label)
-        ]
+        named = (*files.image_paths(description.root), description.root / files.label)
+        paths = [Path(os.path.realpath(path)) for path in named]  # resolve() raises at a link to itself
         question = [
             _hash_of_the_rules(),
-            [str(description.root.resolve()), *map(str, paths)],
+            [os.path.realpath(description.root), *map(str, paths)],
             [files.case, files.images, files.label, files.group],
             sorted(description.labels.items()),
             description.n_channels,

@@ -1,0 +1,74 @@
+"""Names in a data set: which every file system and every report takes, which are one, and how others are shown."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+LONGEST_NAME_BYTES = 200
+"""Longest name in UTF-8; file systems take 255 bytes with all endings."""
+
+_NOT_IN_FILE_NAMES = r'\ / : * ? " < > |'
+_WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])", re.IGNORECASE)
+_SHOWN_CHARACTERS = 200
+_SHOWN_NAMES = 5
+
+
+def comparable(name: str) -> str:
+    """Return a name such that those which some file system takes for one are equal.
+
+    Some do not tell upper from lower case; macOS gives letters with accents in parts.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def shown(text: str) -> str:
+    """Return a text for a message: what can't be printed as its code, a long one without its middle."""
+    safe = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+    half = _SHOWN_CHARACTERS // 2
+    return safe if len(safe) <= _SHOWN_CHARACTERS else f"{safe[:half]}...{safe[-half:]}"
+
+
+def shown_list(names: Sequence[str]) -> str:
+    """Return the first names of a list for a message, and how many more there are."""
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(map(shown, names[:_SHOWN_NAMES])) + (f" and {more} more" if more > 0 else "")
+
+
+def holds_control_characters(text: str, but: str = "") -> bool:
+    """Tell whether a text holds control characters or halves of characters, which no UTF-8 file can hold.
+
+    Args:
+        text: The text.
+        but: Control characters that are allowed.
+    """
+    unfit = ("Cc", "Cs", "Zl", "Zp")
+    return any(unicodedata.category(letter) in unfit and letter not in but for letter in text)
+
+
+def fault_of_name(name: str) -> str | None:
+    """Return what is wrong with the name of a class, a channel, a group or a data set; None for a sound one."""
+    if not name.strip():
+        return "is empty"
+    if holds_control_characters(name):
+        return "holds control characters"
+    if len(name.encode()) > LONGEST_NAME_BYTES:
+        return f"is longer than {LONGEST_NAME_BYTES} letters (bytes in UTF-8)"
+    return None
+
+
+def fault_of_case_name(name: str) -> str | None:
+    """Return why a case name can't be the name of a file on every system; None for a sound one."""
+    fault = fault_of_name(name)
+    if fault is not None:
+        return fault
+    if any(letter in name for letter in _NOT_IN_FILE_NAMES.split()):
+        return f"can't be the name of a file: it holds one of {_NOT_IN_FILE_NAMES}"
+    if name.startswith("."):
+        return "can't be the name of a file: it begins with a dot"
+    if name.endswith((".", " ")):
+        return "can't be the name of a file on Windows: it ends in a dot or blank"
+    if _WINDOWS_DEVICE.fullmatch(name.split(".")[0].rstrip()):
+        return "can't be the name of a file on Windows, where it is a device"
+    return None
