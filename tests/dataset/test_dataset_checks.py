@@ -307,15 +307,6 @@ def test_affines_of_one_header_that_disagree_are_found(folder, failed_checks):
     ]
 
 
-def test_identical_images_are_a_warning_that_does_not_stop_training(folder, failed_checks):
-    folder.add_case(
-        "copy", nibabel.load(folder.root / "imagesTr/case_1.nii.gz").get_fdata(), label((20, 18, 14))
-    )
-    failed = failed_checks(folder)
-    assert evidence(failed, "duplicate-images") == [("case_1", "case_1, copy hold the same voxels")]
-    assert not failed["duplicate-images"].stops_training
-
-
 @pytest.mark.parametrize(
     ("quaternion", "codes", "words"),
     [(1.5, (1, 1), "the qform is damaged"), (0.0, (0, 0), "neither qform nor sform")],
@@ -329,70 +320,6 @@ def test_headers_that_do_not_place_the_voxels_well_are_found(folder, failed_chec
     for part in ("imagesTr", "labelsTr"):
         folder.root.joinpath(part, "odd.nii").write_bytes(content)
     assert words in evidence(failed_checks(folder), "qform-sform")[0][1]
-
-
-def test_labels_of_identical_images_that_differ_are_found_with_their_dice(folder, failed_checks):
-    twin = nibabel.load(folder.root / "imagesTr/case_1.nii.gz").get_fdata()
-    first = np.asarray(nibabel.load(folder.root / "labelsTr/case_1.nii.gz").dataobj)
-    half = first.copy()
-    half[:, :, : int(np.argwhere(first)[:, 2].mean())] = 0
-    folder.add_case("copy", twin, half)
-    dice = 2 * half.sum() / (half.sum() + first.sum())
-    assert evidence(failed_checks(folder), "duplicate-labels") == [
-        ("case_1", f"case_1 and copy are one image with different labels; Dice between them: ball {dice:.3f}")
-    ]
-
-
-def test_a_copy_with_noise_and_another_scale_is_found_as_looking_alike(folder, failed_checks):
-    original = nibabel.load(folder.root / "imagesTr/case_1.nii.gz").get_fdata()
-    noise = np.random.default_rng(0).normal(0, 1, original.shape)
-    folder.add_case("altered", (original * 1.3 + noise + 12).astype(np.float32))
-    (found,) = evidence(failed_checks(folder), "near-duplicates")
-    assert found[1].startswith("case_1 and altered look alike: correlation 0.9")
-
-
-def test_two_flat_images_do_not_look_alike(folder, failed_checks):
-    for name, level in (("grey", 10), ("white", 20)):
-        folder.add_case(name, np.full(SHAPE, level, np.float32), label())
-    assert failed_checks(folder) == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        ("Doe^John", "a person's name"),
-        ("scan_1957-03-12", "a date"),
-        ("19570312", "a date"),
-        ("a_00471182", "a long number"),
-    ],
-)
-def test_names_that_may_identify_a_patient_are_found(folder, failed_checks, name, what):
-    folder.add_case(name)
-    found = evidence(failed_checks(folder), "identifying")
-    assert len(found) == 2, "image and label"
-    assert what in found[0][1]
-
-
-def test_headers_and_extensions_that_may_identify_a_patient_are_found_and_not_repeated(folder, failed_checks):
-    volume = nibabel.Nifti1Image(image(), AFFINE)
-    volume.header["descrip"] = b"DOE^JOHN"
-    volume.header["db_name"] = b"DOB 12.3.1957"
-    volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"seen by Dr. Who"))
-    folder.add_case("marked", image(), label(), suffix=".nii")
-    folder.root.joinpath("imagesTr/marked.nii").write_bytes(volume.to_bytes())
-    found = [sentence for _, sentence in evidence(failed_checks(folder), "identifying")]
-    assert [word for word in ("descrip", "db_name", "comment") if any(word in text for text in found)] == [
-        *("descrip", "db_name", "comment")
-    ]
-    assert not any("JOHN" in text or "Who" in text for text in found)
-
-
-def test_harmless_names_and_headers_pass(folder, failed_checks):
-    volume = nibabel.Nifti1Image(image(), AFFINE)
-    volume.header["descrip"] = b"FSL5.0"
-    folder.add_case("sub-01_ses-02_T1w", image(), label(), suffix=".nii")
-    folder.root.joinpath("imagesTr/sub-01_ses-02_T1w.nii").write_bytes(volume.to_bytes())
-    assert failed_checks(folder) == {}
 
 
 def test_files_that_the_description_does_not_name_are_a_note(folder, failed_checks):

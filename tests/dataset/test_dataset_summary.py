@@ -105,7 +105,7 @@ def test_every_check_is_told_with_its_outcome(folder):
     assert checks["finite"]["status"] == "passed"
     assert checks["duplicate-images"]["status"] == "failed"
     assert checks["duplicate-images"]["findings"] == [
-        {"case": "la_0", "evidence": "la_0, twin hold the same voxels"}
+        {"case": "la_0", "evidence": "la_0 and twin hold the same voxels"}
     ]
 
 

@@ -62,3 +62,41 @@ def test_the_score_is_that_of_iglewicz_and_hoaglin():
 def test_a_difference_of_rounding_is_no_outlier_where_all_others_are_equal():
     same = [case(f"c{number}") for number in range(12)]
     assert find_outliers([*same, case("rounded", spacing_mm=(1.0004, 1.0, 2.0))]) == []
+
+
+def test_the_score_takes_the_mean_deviation_where_more_than_half_are_alike():
+    values = np.array([1.0, 1.0, 1.0, 1.0, 6.0])
+    assert robust_scores(values, 0.01)[-1] == pytest.approx(5 / (1.253314 * 1))
+
+
+def with_slices(*thicknesses_mm):
+    return [
+        case(f"c{number}", (0.8, 0.8, thickness_mm), (100, 100, round(250 / thickness_mm)))
+        for number, thickness_mm in enumerate(thicknesses_mm)
+    ]
+
+
+@pytest.mark.parametrize(
+    "thicknesses_mm",
+    [
+        [5.0] * 55 + [2.5] * 30 + [1.0] * 15,
+        [1.25] * 51 + [1.37] * 49,
+        [5.0] * 89 + [1.0] * 11,
+        [5.0] * 11 + [2.5] * 6 + [1.0] * 3,
+    ],
+)
+def test_a_second_slice_thickness_of_many_cases_is_no_outlier(thicknesses_mm):
+    found = find_outliers(with_slices(*thicknesses_mm))
+    assert [finding.case for finding in found if finding.check == "outlier-spacing"] == []
+
+
+@pytest.mark.parametrize(("count", "odd"), [(8, 1), (13, 1), (40, 2), (100, 5)])
+def test_few_odd_cases_are_found_where_all_others_are_equal(count, odd):
+    found = find_outliers(with_slices(*[5.0] * (count - odd), *[1.0] * odd))
+    names = [finding.case for finding in found if finding.check == "outlier-spacing"]
+    assert names == [f"c{number}" for number in range(count - odd, count)]
+
+
+def test_intensities_in_another_unit_are_found_however_large_they_are():
+    other = [case(f"other{number}", median=40_000.0 * (1 + 0.1 * number)) for number in range(4)]
+    assert {name for _, name in found(*other, count=16)} == {scan.case for scan in other}

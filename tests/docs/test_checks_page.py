@@ -40,3 +40,7 @@ def test_the_written_answer_follows_its_schema(make_dataset, segtrail, tmp_path)
     schema = json.loads((DOCS / "schemas" / "checks.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     assert [error.message for error in Draft202012Validator(schema).iter_errors(answer)] == []
+
+
+def test_the_front_page_counts_the_checks_right():
+    assert f"{len(CHECKS)} checks" in (DOCS.parent / "README.md").read_text(encoding="utf-8")

@@ -1,13 +1,14 @@
-"""Images that are one image: the same voxels under two names, or nearly the same."""
+"""Images that are one image: the same voxels under two names; and whether their labels agree."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from segtrail.dataset.checking.near_duplicates import find_near_duplicates, list_names
 from segtrail.dataset.description import DatasetDescription
 from segtrail.dataset.findings import Finding
 from segtrail.dataset.reading.scan import CaseScan
@@ -15,10 +16,11 @@ from segtrail.errors import InputError
 from segtrail.images.geometry import RasReorientation
 from segtrail.images.nifti import read_volume
 
-# Of the coarse volumes without their slow changes. Measured on hearts and hippocampi: images of two people reach
-# 0.70 at most; a copy with noise, another scale, gamma, fewer bits, or half the voxels 0.87 to 1.
-NEARLY_EQUAL = 0.9
-_SMOOTHING_BLOCKS = 2.0
+# Of one image; more would be read for long.
+_LABELS_COMPARED = 20
+_PAIRS_SHOWN = 3
+
+_Bits = NDArray[np.uint8]
 
 
 def identical_images(scans: Sequence[CaseScan]) -> tuple[tuple[str, ...], ...]:
@@ -49,67 +51,72 @@ def find_duplicates(description: DatasetDescription, scans: Sequence[CaseScan]) 
     """
     groups = identical_images(scans)
     findings = [
-        Finding("duplicate-images", group[0], f"{', '.join(group)} hold the same voxels", group[1:])
+        Finding("duplicate-images", group[0], f"{list_names(group)} hold the same voxels", group[1:])
         for group in groups
     ]
-    findings += _near_duplicates(scans)
+    findings += find_near_duplicates(scans)
     by_name = {scan.case: scan for scan in scans}
     for group in groups:
-        for first, second in combinations(group, 2):
-            findings += _compare_labels(description, by_name[first], by_name[second])
+        findings += _differing_labels(description, [by_name[case] for case in group])
     return findings
 
 
-def _near_duplicates(scans: Sequence[CaseScan]) -> list[Finding]:
-    seen = [scan for scan in scans if scan.quick_look is not None and scan.image is not None]
-    if len(seen) < 2:
+def _differing_labels(description: DatasetDescription, group: Sequence[CaseScan]) -> list[Finding]:
+    """Compare the labels of one image; each distinct one is read once."""
+    labelled = [scan for scan in group if scan.label is not None]
+    distinct = {scan.label.sha256_voxels: scan.case for scan in reversed(labelled) if scan.label}
+    if len(distinct) < 2:
         return []
-    fingerprints = np.stack([_pattern(scan.quick_look.coarse) for scan in seen if scan.quick_look])
-    likeness = np.triu(fingerprints @ fingerprints.T, k=1)
-    findings = []
-    for first, second in np.argwhere(likeness > NEARLY_EQUAL):
-        one, other = seen[first], seen[second]
-        assert one.image is not None
-        assert other.image is not None
-        if one.image.sha256_voxels != other.image.sha256_voxels:
-            evidence = f"{one.case} and {other.case} look alike: correlation {likeness[first, second]:.3f}"
-            findings.append(Finding("near-duplicates", one.case, evidence, (other.case,)))
-    return findings
-
-
-def _pattern(coarse: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what is fine in a coarse volume as a vector of length 1, or of zeros where it is flat."""
-    fine = (coarse - ndimage.gaussian_filter(coarse, _SMOOTHING_BLOCKS)).ravel()
-    fine -= fine.mean()
-    norm = float(np.linalg.norm(fine))
-    scale = float(np.abs(coarse).max())
-    return np.asarray(fine / norm if norm > 1e-6 * scale else np.zeros_like(fine), dtype=np.float32)
-
-
-def _compare_labels(description: DatasetDescription, first: CaseScan, second: CaseScan) -> list[Finding]:
-    labels = [scan.label for scan in (first, second)]
-    if any(label is None for label in labels) or len({label.sha256_voxels for label in labels if label}) == 1:
+    representatives = sorted(distinct.values(), key=[scan.case for scan in labelled].index)
+    masks = _masks_of_one_shape(description, representatives[:_LABELS_COMPARED])
+    if len(masks) < 2:
         return []
-    try:
-        one, other = (_labels_in_ras(description, scan.case) for scan in (first, second))
-    except InputError:  # a file that went meanwhile is found by the next reading
-        return []
-    if one.shape != other.shape:
-        return []
-    agreement = ", ".join(
-        f"{name} {_dice(one == value, other == value):.3f}" for value, name in description.class_names.items()
-    )
-    evidence = (
-        f"{first.case} and {second.case} are one image with different labels; Dice between them: {agreement}"
-    )
-    return [Finding("duplicate-labels", first.case, evidence, (second.case,))]
+    evidence = _describe_agreement(masks, description.class_names.values(), len(representatives))
+    cases = [scan.case for scan in labelled]
+    return [Finding("duplicate-labels", cases[0], evidence, tuple(cases[1:]))]
 
 
-def _labels_in_ras(description: DatasetDescription, case: str) -> NDArray[np.generic]:
-    volume = read_volume(description.root / description.case(case).label)
-    return RasReorientation.of(volume.affine).apply(volume.data[0])
+def _describe_agreement(masks: dict[str, list[_Bits]], classes: Iterable[str], n_labels: int) -> str:
+    pairs = list(combinations(masks, 2))
+    dice = [[_dice(*both) for both in zip(masks[one], masks[other], strict=True)] for one, other in pairs]
+    if len(pairs) == 1:
+        agreement = ", ".join(f"{name} {value:.3f}" for name, value in zip(classes, dice[0], strict=True))
+    elif len(pairs) <= _PAIRS_SHOWN:
+        agreement = ", ".join(
+            f"{name} {_listed(pairs, values)}" for name, *values in zip(classes, *dice, strict=True)
+        )
+    else:
+        agreement = ", ".join(
+            f"{name} {min(values):.3f} to {max(values):.3f}"
+            for name, *values in zip(classes, *dice, strict=True)
+        )
+    of_which = f" (the first {len(masks)} of {n_labels})" if len(masks) < n_labels else ""
+    return f"{list_names(list(masks))} are one image with different labels; Dice between them{of_which}: {agreement}"
 
 
-def _dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    both = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
-    return 2.0 * int(np.count_nonzero(first & second)) / both if both else 1.0
+def _listed(pairs: Sequence[tuple[str, str]], values: Sequence[float]) -> str:
+    named = [f"{value:.3f} ({one}, {other})" for (one, other), value in zip(pairs, values, strict=True)]
+    return ", ".join(named)
+
+
+def _masks_of_one_shape(description: DatasetDescription, cases: Sequence[str]) -> dict[str, list[_Bits]]:
+    """Read labels as one mask for each class, a bit for each voxel, without those of another shape than the first."""
+    masks: dict[str, list[_Bits]] = {}
+    shape = None
+    for case in cases:
+        with suppress(InputError):  # a file that went meanwhile is found by the next reading
+            volume = read_volume(description.root / description.case(case).label)
+            labels = RasReorientation.of(volume.affine).apply(volume.data[0])
+            shape = shape or labels.shape
+            if labels.shape == shape:
+                masks[case] = [np.packbits(labels == value) for value in description.class_names]
+    return masks
+
+
+def _dice(first: _Bits, second: _Bits) -> float:
+    both = _count(first) + _count(second)
+    return 2.0 * _count(first & second) / both if both else 1.0
+
+
+def _count(bits: _Bits) -> int:
+    return int(np.count_nonzero(np.unpackbits(bits)))

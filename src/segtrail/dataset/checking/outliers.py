@@ -14,6 +14,9 @@ from segtrail.images.geometry import RasReorientation, spacing_mm
 LARGEST_SCORE = 5.0
 FEWEST_CASES = 8
 _NORMAL_QUARTILE = 0.6745
+_NORMAL_MEAN_DEVIATION = 1.253314
+# What more cases than this share is a second protocol, not an outlier.
+_LARGEST_SHARE = 0.1
 # Deviations below this share of the value are never remarkable, however alike the others are.
 _LEAST_SHARE = 0.01
 
@@ -46,14 +49,31 @@ def robust_scores(values: NDArray[np.float64], least_deviation: float) -> NDArra
 
     Args:
         values: One value per case.
-        least_deviation: The median deviation is taken as no smaller than this.
+        least_deviation: Deviations are taken as no smaller than this.
 
     Returns:
-        0.6745 (value - median) / median absolute deviation.
+        0.6745 (value - median) / median absolute deviation; where more than half of the values are alike, so that this
+        is below the least, (value - median) / (1.253314 mean absolute deviation), as the two authors advise.
     """
-    median = np.median(values)
-    deviation = max(float(np.median(np.abs(values - median))), least_deviation)
-    return np.asarray(_NORMAL_QUARTILE * (values - median) / deviation)
+    apart = values - np.median(values)
+    median_deviation = float(np.median(np.abs(apart)))
+    if median_deviation > least_deviation:
+        return np.asarray(_NORMAL_QUARTILE * apart / median_deviation)
+    mean_deviation = max(float(np.mean(np.abs(apart))), least_deviation)
+    return np.asarray(apart / (_NORMAL_MEAN_DEVIATION * mean_deviation))
+
+
+def is_shared(values: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
+    """Tell which values more than one case and more than a tenth of the cases share.
+
+    Args:
+        values: One value per case.
+        tolerance: Values at most this far apart count as one.
+    """
+    ordered = np.sort(values)
+    first = np.searchsorted(ordered, values - tolerance, side="left")
+    last = np.searchsorted(ordered, values + tolerance, side="right")
+    return np.asarray(last - first > max(1.0, _LARGEST_SHARE * len(values)))
 
 
 def _outliers_in(item: _Property, scans: Sequence[CaseScan]) -> list[Finding]:
@@ -63,15 +83,14 @@ def _outliers_in(item: _Property, scans: Sequence[CaseScan]) -> list[Finding]:
     if len(known) < FEWEST_CASES:
         return []
     values = np.array([value for _, value in known])
-    if item.by_ratio:
-        scores = robust_scores(np.log(values), _LEAST_SHARE)
-    else:
-        scores = robust_scores(values, max(_LEAST_SHARE * float(np.abs(values).max()), 1e-9))
+    compared = np.log(values) if item.by_ratio else values
+    least = _LEAST_SHARE if item.by_ratio else max(_LEAST_SHARE * float(np.median(np.abs(values))), 1e-9)
+    is_odd = (np.abs(robust_scores(compared, least)) > LARGEST_SCORE) & ~is_shared(compared, least)
     median = float(np.median(values))
     return [
         Finding(item.check, case, f"{item.name} is {value:.4g}{item.unit}; the median of all is {median:.4g}")
-        for (case, value), score in zip(known, scores, strict=True)
-        if abs(score) > LARGEST_SCORE
+        for (case, value), odd in zip(known, is_odd, strict=True)
+        if odd
     ]
 
 

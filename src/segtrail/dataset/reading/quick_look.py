@@ -1,6 +1,7 @@
 """Two small views of a case: a slice for a person to see, and a coarse volume to compare with others."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,9 +85,11 @@ def _to_grey(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def _block_means(volume: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Average blocks of as nearly equal size as the voxels allow; an axis shorter than ``side`` repeats voxels."""
-    means = np.nan_to_num(volume, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
+    means: NDArray[np.floating[Any]] = volume
+    if not np.isfinite(volume).all():
+        means = np.nan_to_num(volume, nan=0.0, posinf=0.0, neginf=0.0)
     for axis in range(3):
         edges = np.linspace(0, volume.shape[axis], side + 1).astype(np.intp)
         counts = np.maximum(np.diff(edges), 1).reshape([-1 if axis == other else 1 for other in range(3)])
-        means = np.add.reduceat(means, edges[:-1], axis=axis) / counts
+        means = np.add.reduceat(means, edges[:-1], axis=axis, dtype=np.float64) / counts
     return means.astype(np.float32)

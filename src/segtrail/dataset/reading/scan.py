@@ -20,7 +20,7 @@ from segtrail.dataset.reading.case_checks import (
     check_image,
     check_label,
 )
-from segtrail.dataset.reading.privacy import check_privacy
+from segtrail.dataset.reading.privacy import check_names, check_privacy
 from segtrail.dataset.reading.quick_look import QuickLook, take_quick_look
 from segtrail.errors import InputError
 from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, spacing_mm
@@ -117,6 +117,7 @@ def scan_case(description: DatasetDescription, files: CaseFiles, geometry_tolera
     def find(check: str, evidence: str) -> None:
         findings.append(Finding(check, files.case, evidence))
 
+    check_names(files, find)
     image = _read_image(description, files.images, geometry_tolerance_mm, find)
     label = _read(description, files.label, geometry_tolerance_mm, find)
     if image is not None:
