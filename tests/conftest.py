@@ -1,7 +1,7 @@
 """Small synthetic data sets in the decathlon's layout, written with nibabel."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+
+import permissions
 
 settings.register_profile("segtrail", deadline=None)
 settings.load_profile("segtrail")
@@ -105,6 +107,13 @@ def make_dataset(new_dataset: Callable[..., DecathlonFolder]) -> Callable[..., D
         return folder
 
     return make
+
+
+@pytest.fixture
+def binding_permissions() -> Iterator[None]:
+    """Let file permissions bind this test also where it runs as root."""
+    with permissions.binding_permissions():
+        yield
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class BadInput:
         message: A part of what is said.
         exit_code: How the command ends.
         arrange: Makes it, and gives the command's arguments.
-        setting: What the system allows: "another user" runs as nobody where the tests run as root; a number is the
+        setting: What the system allows: "another user" takes root's rights from the tests; a number is the
             largest file in bytes, as on a disk that is full; "pipes" needs a system that has them among its files.
     """
 

@@ -1,10 +1,8 @@
 """Every bad input gets a sentence and an exit code, leaves nothing half-written and loses nothing."""
 
 import hashlib
-import importlib
 import json
 import os
-import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +11,11 @@ from typing import Any
 import pytest
 from bad_inputs import GROUPS, BadInput, Bench, page
 
-import segtrail as package
+from permissions import binding_permissions
 
 Command = Callable[..., Any]
 CASES = [(group, item) for group, items in GROUPS.items() for item in items]
 HALF_WRITTEN = (".tmp", ".building", ".deleting", ".part", ".unpacking")
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -27,27 +24,6 @@ def bench(
 ) -> Bench:
     monkeypatch.chdir(tmp_path)
     return Bench(tmp_path, make_dataset(), tiny_config, quick_run_dir)
-
-
-@contextmanager
-def as_another_user(home: Path) -> Iterator[None]:
-    """Run as nobody; root may read and write everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for module in pkgutil.walk_packages(package.__path__, "segtrail."):
-        if not module.name.endswith("__main__"):  # nobody may not be able to read the code
-            importlib.import_module(module.name)
-    for parent in home.parents:
-        if parent.stat().st_uid == 0 and parent.parent != parent:
-            parent.chmod(parent.stat().st_mode | 0o111)
-    for path in (home, *home.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @contextmanager
@@ -63,11 +39,11 @@ def with_largest_file(n_bytes: int) -> Iterator[None]:
 
 
 @contextmanager
-def set_up(item: BadInput, home: Path) -> Iterator[None]:
+def set_up(item: BadInput) -> Iterator[None]:
     if item.setting in (None, "pipes"):
         yield
     elif item.setting == "another user":
-        with as_another_user(home):
+        with binding_permissions():
             yield
     else:
         with with_largest_file(item.setting):
@@ -100,7 +76,7 @@ def test_a_bad_input_is_answered(item: BadInput, as_json: bool, bench: Bench, se
         pytest.skip("Windows has other rights, limits and pipes")
     arguments = item.arrange(bench)
     before = contents(bench.home)
-    with set_up(item, bench.home):
+    with set_up(item):
         result = segtrail(*arguments, *(["--json"] if as_json else []))
     assert result.exit_code == item.exit_code, result.stderr
     assert item.message in (result.stdout + result.stderr if item.command == "check" else result.stderr)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -430,10 +429,8 @@ def test_no_machine_path_comes_into_the_record(tmp_path: Path, images: Path, pre
     assert "${path}/a.nii.gz" in text
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows keeps permissions in another way")
+@pytest.mark.usefixtures("binding_permissions")
 def test_a_folder_that_can_not_be_written_is_refused(tmp_path: Path, images: Path, predict: Predict) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
     (tmp_path / "out").mkdir(mode=0o500)
     result = predict(images)
     assert result.exit_code == 2

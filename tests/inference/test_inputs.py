@@ -82,7 +82,7 @@ def test_an_empty_input_is_not_the_current_folder(tmp_path: Path, monkeypatch: p
         cases("")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may enter every folder")
+@pytest.mark.usefixtures("binding_permissions")
 def test_a_folder_that_can_not_be_entered_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "closed/a.nii.gz")
     (tmp_path / "closed").chmod(0)

@@ -355,9 +355,7 @@ def test_a_missing_folder_for_the_configuration_is_named_before_anything_is_writ
     assert "nowhere" in refusal(segtrail, two_scans.root, "--config", "nowhere/x.yaml")
 
 
-@pytest.mark.skipif(
-    os.name == "nt" or (hasattr(os, "geteuid") and os.geteuid() == 0), reason="permissions do not bind here"
-)
+@pytest.mark.usefixtures("binding_permissions")
 def test_a_read_only_folder_is_named_before_anything_is_written(segtrail, two_scans):
     two_scans.root.chmod(0o555)
     try:
