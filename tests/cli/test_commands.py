@@ -166,6 +166,7 @@ def test_piped_lines_are_not_wrapped(quick_run_dir: Path, segtrail: Command) -> 
         (["report", "latest", "--output-root", "nowhere"], "There is no run in"),
         (["evaluate", "latest", "data/heart_mini", "--checkpoint", "middle"], "expected best or last"),
         (["nonsense"], "nonsense"),
+        (["check", "~nobody_of_this_name/data"], "a user that this machine does not know"),
     ],
 )
 def test_bad_command_lines_get_a_sentence_and_exit_code_2(

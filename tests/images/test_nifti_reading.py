@@ -189,3 +189,16 @@ def test_a_header_that_claims_more_than_a_file_can_hold_is_refused_at_once(tmp_p
 def test_a_packed_file_without_its_ending_is_told_so(tmp_path):
     with pytest.raises(InputError, match=r"is packed by gzip; name it image\.nii\.gz"):
         read_bytes(tmp_path, gzip.compress(small_image().to_bytes()), "image.nii")
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("unknown", 1), ("meter", 1000), ("micron", 0.001)])
+def test_the_unit_of_the_header_is_heeded_and_copied(tmp_path, unit, factor):
+    from segtrail.images.nifti import write_label_map
+
+    image = small_image()
+    image.header.set_xyzt_units(unit)
+    volume = read_bytes(tmp_path, image.to_bytes(), "image.nii")
+    np.testing.assert_allclose(volume.affine[:3], image.affine[:3] * factor)
+    write_label_map(tmp_path / "label.nii.gz", np.zeros(volume.spatial_shape, np.uint8), volume.placement)
+    written = read_volume(tmp_path / "label.nii.gz")
+    np.testing.assert_array_equal(written.affine, volume.affine)

@@ -103,3 +103,13 @@ def test_grids_of_other_spacing_are_farthest_apart_at_the_far_corner():
     first = affine_of((0, 1, 2), (1, 1, 1), (1.0, 1.0, 1.0))
     second = affine_of((0, 1, 2), (1, 1, 1), (1.0, 1.0, 1.5))
     assert largest_displacement_mm(first, second, (10, 10, 21)) == pytest.approx(20 * 0.5)
+
+
+def test_the_volume_of_a_voxel_is_the_determinant_and_exactly_the_product_where_axes_are_upright():
+    from segtrail.images.geometry import shear_factor, voxel_volume_ml
+
+    sheared = np.diag([1.0, 2.0, 3.0, 1.0])
+    sheared[0, 1] = 0.8
+    assert voxel_volume_ml(sheared) == pytest.approx(0.006)
+    turned = np.array([[0, -2.0, 0, 5], [1.25, 0, 0, 3], [0, 0, 1.37, 1], [0, 0, 0, 1]])
+    assert shear_factor(turned) == 1.0

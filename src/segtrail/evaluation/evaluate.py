@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segtrail.dataset.description import CaseFiles
 from segtrail.evaluation.metrics import ClassMetrics, compute_class_metrics, compute_dice
-from segtrail.images.geometry import spacing_mm
+from segtrail.images.geometry import shear_factor, spacing_mm
 from segtrail.images.nifti import Volume, read_channels, read_volume
 from segtrail.inference.predictor import Predictor
 
@@ -64,7 +64,11 @@ def evaluate_cases(
                 side,
                 name,
                 compute_class_metrics(
-                    prediction == value, reference == value, spacing_mm(volume.affine), tolerances_mm
+                    prediction == value,
+                    reference == value,
+                    spacing_mm(volume.affine),
+                    tolerances_mm,
+                    shear_factor(volume.affine),
                 ),
             )
             for value, name in class_names.items()

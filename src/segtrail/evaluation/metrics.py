@@ -91,6 +91,7 @@ def compute_class_metrics(
     reference: Mask,
     spacing_mm: Sequence[float],
     tolerances_mm: Sequence[float],
+    shear_factor: float = 1.0,
 ) -> ClassMetrics:
     """Compute every metric of one class in one case, measuring the surface distances once.
 
@@ -99,6 +100,7 @@ def compute_class_metrics(
         reference: Reference mask, boolean, of the same shape.
         spacing_mm: Distance between voxel centres along x, y and z, in millimetres.
         tolerances_mm: Tolerances of the NSD, in millimetres; may be empty.
+        shear_factor: Volume of one voxel over the product of the spacing; 1 where its axes are upright.
 
     Returns:
         The metrics, with the module's rule for empty masks applied.
@@ -125,8 +127,8 @@ def compute_class_metrics(
         nsd = dict.fromkeys(tolerances_mm, 0.0)
         hd95_mm = assd_mm = diagonal_mm
 
-    reference_volume_ml = compute_volume_ml(reference, spacing_mm)
-    predicted_volume_ml = compute_volume_ml(prediction, spacing_mm)
+    reference_volume_ml = compute_volume_ml(reference, spacing_mm) * shear_factor
+    predicted_volume_ml = compute_volume_ml(prediction, spacing_mm) * shear_factor
     return ClassMetrics(
         dice=compute_dice(prediction, reference),
         nsd=nsd,

@@ -17,6 +17,17 @@ def spacing_mm(affine: Affine) -> tuple[float, float, float]:
     return float(x), float(y), float(z)
 
 
+def voxel_volume_ml(affine: Affine) -> float:
+    """Return the volume of one voxel in mL, that of a sheared one too (as a tilted gantry gives)."""
+    return float(np.prod(spacing_mm(affine))) * shear_factor(affine) / 1000.0
+
+
+def shear_factor(affine: Affine) -> float:
+    """Return by what the volume of a voxel differs from the product of its spacings; 1 where its axes are upright."""
+    factor = abs(float(np.linalg.det(affine[:3, :3] / np.asarray(spacing_mm(affine)))))
+    return 1.0 if abs(factor - 1.0) < 1e-6 else factor  # rounding must not come into the figures
+
+
 def axis_codes(affine: Affine) -> str:
     """Return the direction each axis points to, for example ``RAS`` or ``LPS``."""
     return "".join(str(code) for code in orientations.aff2axcodes(affine))

@@ -16,7 +16,7 @@ from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
 from segtrail.images.geometry import Affine, largest_displacement_mm
 from segtrail.images.nifti_bytes import read_bytes, unpack
-from segtrail.images.nifti_header import HeaderNotes, Placement
+from segtrail.images.nifti_header import HeaderNotes, Placement, in_millimetres, names_a_unit
 
 # nibabel talks of each oddity of a header on standard error; what matters is said by the errors here.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
@@ -86,7 +86,7 @@ def read_volume(path: Path) -> Volume:
         ) from error
     return Volume(
         data=data[np.newaxis] if data.ndim == 3 else np.moveaxis(data, -1, 0),
-        affine=np.asarray(image.affine, dtype=np.float64),
+        affine=in_millimetres(image.header, image.affine),
         stored_dtype=np.dtype(image.get_data_dtype()).name,
         file_sha256=hashlib.sha256(raw).hexdigest(),
         placement=Placement.of_header(image.header),
@@ -165,7 +165,8 @@ def write_volume(path: Path, data: NDArray[Any], placement: Placement) -> None:
     for name, value in placement.fields.items():
         image.header[name] = value
     image.header["pixdim"][4:] = 1.0
-    image.header.set_xyzt_units("mm")
+    if not names_a_unit(image.header):
+        image.header.set_xyzt_units("mm")
     write_bytes(path, igzip.compress(image.to_bytes(), compresslevel=2, mtime=0))
 
 

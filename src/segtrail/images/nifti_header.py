@@ -14,8 +14,25 @@ from segtrail.images.geometry import Affine
 _TEXT_FIELDS = ("descrip", "aux_file", "intent_name", "db_name", "data_type")
 _PLACING_FIELDS = (
     *("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
-    *("sform_code", "srow_x", "srow_y", "srow_z", "pixdim"),
+    *("sform_code", "srow_x", "srow_y", "srow_z", "pixdim", "xyzt_units"),
 )
+
+
+# By the header's code: metres and micrometres.
+_MILLIMETRES = {1: 1000.0, 3: 0.001}
+_SPATIAL_BITS = 7
+
+
+def in_millimetres(header: nibabel.Nifti1Header, affine: Affine) -> Affine:
+    """Bring an affine of nibabel, which keeps the header's unit, to mm; no unit, or none that is known, is mm."""
+    scaled = np.array(affine, dtype=np.float64)
+    scaled[:3] *= _MILLIMETRES.get(int(header["xyzt_units"]) & _SPATIAL_BITS, 1.0)
+    return scaled
+
+
+def names_a_unit(header: nibabel.Nifti1Header) -> bool:
+    """Tell whether a header says in which unit it places the voxels."""
+    return bool(int(header["xyzt_units"]) & _SPATIAL_BITS)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from segtrail.errors import InputError
 from segtrail.images.geometry import Affine, RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume
 
-Property = Literal["spacing", "extent", "intensity"]
+Property = Literal["spacing", "extent", "intensity", "placement"]
 Vector = NDArray[np.float64]
 
 # An image is unlike the training images when it lies outside their range, widened by these.
@@ -100,13 +100,15 @@ class TrainingRange:
             volume: The image, with as many channels as they have.
 
         Returns:
-            At most one entry for the spacing, one for the extent, and one for each channel's intensity.
+            At most one entry for the spacing, one for the extent, one for each channel's intensity, and one where
+            the header does not place the voxels.
         """
         spacing, extent = _spacing_and_extent(volume.affine, volume.spatial_shape)
         found = [
             self._compare_lengths("spacing", spacing, self.spacing_mm, SPACING_TOLERANCE),
             self._compare_lengths("extent", extent, self.extent_mm, EXTENT_TOLERANCE),
             *(self._compare_intensity(number, channel) for number, channel in enumerate(volume.data)),
+            _look_at_placement(volume),
         ]
         return tuple(unlike for unlike in found if unlike is not None)
 
@@ -144,6 +146,15 @@ class TrainingRange:
             return ""
         name = f" ({self.channel_names[number]})" if number < len(self.channel_names) else ""
         return f" of channel {number}{name}"
+
+
+def _look_at_placement(volume: Volume) -> Unlikeness | None:
+    if volume.placement.sform is not None or volume.placement.qform is not None:
+        return None
+    return Unlikeness(
+        "placement",
+        "The header has neither qform nor sform, so that left and right, and the place in space, are a guess.",
+    )
 
 
 def _spacing_and_extent(affine: Affine, shape: Sequence[int]) -> tuple[Vector, Vector]:

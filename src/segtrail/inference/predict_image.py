@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segtrail.images.geometry import spacing_mm
+from segtrail.images.geometry import voxel_volume_ml
 from segtrail.images.nifti import Volume
 from segtrail.inference.likeness import TrainingRange, Unlikeness
 from segtrail.inference.predictor import Segmentation
@@ -49,6 +49,6 @@ def predict_image(
     segmentation = trained.predictor.predict(volume, probabilities=probabilities)
     counts = np.bincount(segmentation.labels.ravel(), minlength=len(trained.labels))
     voxels = {name: int(counts[value]) for value, name in trained.labels.items() if value != 0}
-    voxel_ml = float(np.prod(spacing_mm(volume.affine))) / 1000.0
+    voxel_ml = voxel_volume_ml(volume.affine)
     volumes_ml = {name: count * voxel_ml for name, count in voxels.items()}
     return PredictedImage(segmentation, voxels, volumes_ml, unlike)

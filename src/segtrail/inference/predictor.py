@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segtrail.compute import Compute
 from segtrail.config.schema import Config
-from segtrail.errors import TrainingFailed
+from segtrail.errors import InputError, TrainingFailed
 from segtrail.images.nifti import Volume
 from segtrail.networks.build import BuiltNetwork
 from segtrail.preprocessing.grid import WorkingGrid
@@ -69,13 +70,27 @@ class Predictor:
             Labels, and probabilities whose largest is the label.
 
         Raises:
+            InputError: It can't fit into the memory at the network's spacing.
             TrainingFailed: The memory ran out.
         """
         with _memory_watched():
             grid = working_grid(volume, self._config.preprocess)
+            self._refuse_beyond_memory(grid, volume.data.shape[0])
             scores, mode = self._probabilities(prepare_image(volume, grid, self._config.preprocess))
             on_file = grid.scores_on_file_grid(scores) if probabilities else None
             return Segmentation(grid.labels_on_file_grid(scores), on_file, mode)
+
+    def _refuse_beyond_memory(self, grid: WorkingGrid, n_channels: int) -> None:
+        """Refuse, before any memory is taken, what can't fit: a header in other units than mm asks for that."""
+        needed = 4.0 * float(np.prod(grid.shape, dtype=np.float64)) * (n_channels + 2 * self._n_classes)
+        if needed > psutil.virtual_memory().total:
+            sizes = ["x".join(map(str, shape)) for shape in (grid.native_shape, grid.shape)]
+            spacing = " x ".join(f"{mm:g}" for mm in grid.native_spacing_mm)
+            raise InputError(
+                f"The image of {sizes[0]} voxels of {spacing} mm would be {sizes[1]} voxels at the network's spacing, "
+                f"for which about {needed / 1e9:.0f} GB of memory are needed. Look at the spacing and the units in "
+                "its header."
+            )
 
     def segment(self, volume: Volume) -> NDArray[np.uint8]:
         """Segment an image as its file holds it.
@@ -193,9 +208,9 @@ def _memory_watched() -> Iterator[None]:
     except Exception as error:
         if is_out_of_memory(error):
             raise TrainingFailed(
-                "The memory ran out while segmenting a full volume. Close other programs that use the same device, "
-                "or compute on the CPU (--device cpu). A training needs less with infer.mode=sliding_window, "
-                "infer.batch_size=1 or a smaller window (infer.roi_size)."
+                "The memory ran out while segmenting a full volume. Close other programs that use the same memory; "
+                "with a GPU, compute on the CPU (--device cpu), which often has more. A training needs less with "
+                "infer.mode=sliding_window, infer.batch_size=1 or a smaller window (infer.roi_size)."
             ) from None
         raise
 

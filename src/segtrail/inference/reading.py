@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segtrail.errors import InputError
 from segtrail.images.geometry import Affine, is_singular
 from segtrail.images.nifti import Volume, read_channels
-from segtrail.images.nifti_header import Placement
+from segtrail.images.nifti_header import Placement, in_millimetres
 
 
 def read_image(files: Sequence[Path], n_channels: int) -> Volume:
@@ -40,10 +40,13 @@ def volume_of_nibabel(image: Any) -> Volume:
     if image.affine is None:
         raise InputError("The nibabel image has no affine, so that its voxels have no place in space.")
     try:
-        data = np.asarray(image.dataobj, dtype=np.float32)
+        data = _real(np.asarray(image.dataobj))
     except (ValueError, TypeError, OSError, EOFError) as error:
         raise InputError(f"The nibabel image can't be read: {error}.") from None
-    affine = np.asarray(image.affine, dtype=np.float64)
+    in_mm = hasattr(image.header, "get_xyzt_units")
+    affine = (
+        in_millimetres(image.header, image.affine) if in_mm else np.asarray(image.affine, dtype=np.float64)
+    )
     return _volume(np.moveaxis(data, -1, 0) if data.ndim == 4 else data, affine)
 
 
@@ -57,13 +60,18 @@ def volume_of_array(array: Any, affine: Any) -> Volume:
     Raises:
         InputError: Array or affine is of another form.
     """
+    if not hasattr(array, "__array__"):
+        raise InputError(
+            f"The image is neither a file, a list of files, a nibabel image nor an array: its type is "
+            f"{type(array).__name__}."
+        )
     if affine is None:
         raise InputError(
             "The image is an array, which has no place in space. Give affine=..., the 4x4 matrix from voxel indices "
             "to millimetres; numpy.diag([x, y, z, 1]) where only the spacing is known and the axes are RAS."
         )
     try:
-        data = np.asarray(array, dtype=np.float32)
+        data = _real(np.asarray(array))
         matrix = np.asarray(affine, dtype=np.float64)
     except (ValueError, TypeError):
         raise InputError(
@@ -72,6 +80,12 @@ def volume_of_array(array: Any, affine: Any) -> Volume:
     if matrix.shape != (4, 4):
         raise InputError(f"The affine has shape {matrix.shape}; expected (4, 4).")
     return _volume(data, matrix)
+
+
+def _real(array: NDArray[Any]) -> NDArray[np.float32]:
+    if array.dtype.fields is not None or array.dtype.kind not in "biuf":
+        raise InputError(f"The image holds values of the type {array.dtype}; expected real numbers.")
+    return array.astype(np.float32, copy=False)
 
 
 def _volume(data: NDArray[np.float32], affine: Affine) -> Volume:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segtrail.images.geometry import axis_codes, largest_displacement_mm, spacing_mm
+from segtrail.images.geometry import axis_codes, largest_displacement_mm, voxel_volume_ml
 from segtrail.images.nifti import Volume
 
 # Called with the ID of a check and the evidence.
@@ -111,7 +111,7 @@ def _check_class(mask: NDArray[np.bool_], name: str, label: Volume, find: Find) 
         find("label-border", f"{name} touches the border of the image on the {' and '.join(sides)} side")
     parts, count = ndimage.label(mask[box], structure=_TOUCHING_DIAGONALLY)
     if count > 1:
-        voxel_ml = float(np.prod(spacing_mm(label.affine))) / 1000.0
+        voxel_ml = voxel_volume_ml(label.affine)
         sizes = sorted((int(size) for size in np.bincount(parts.ravel())[1:]), reverse=True)
         find("label-parts", f"{name} lies in {count} parts: {_parts(sizes, voxel_ml)}")
 

@@ -23,7 +23,7 @@ from segtrail.dataset.reading.case_checks import (
 from segtrail.dataset.reading.privacy import check_names, check_privacy
 from segtrail.dataset.reading.quick_look import QuickLook, take_quick_look
 from segtrail.errors import InputError
-from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, spacing_mm
+from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, spacing_mm, voxel_volume_ml
 from segtrail.images.nifti import UnsuitableVolume, Volume, read_volume, stack_channels
 from segtrail.images.nifti_bytes import count_values
 
@@ -229,5 +229,5 @@ def _channel_percentiles(channel: NDArray[np.float32], percentiles: Sequence[flo
 
 
 def _volumes_ml(label: Volume, class_names: dict[int, str]) -> dict[str, float]:
-    voxel_ml = float(np.prod(spacing_mm(label.affine))) / 1000.0
+    voxel_ml = voxel_volume_ml(label.affine)
     return {name: int((label.data[0] == value).sum()) * voxel_ml for value, name in class_names.items()}
