@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from segtrail.errors import TrainingFailed
 from segtrail.experiment import predict_run as module
 from segtrail.inference.predictor import Predictor
 
@@ -70,7 +71,7 @@ def images(tmp_path: Path) -> Path:
 def predict(tmp_path: Path, quick_run_dir: Path, segtrail: Command) -> Predict:
     """Run ``segtrail predict`` on the CPU; predictions come to ``tmp_path/out``."""
 
-    def run(*arguments: object, run: Path = quick_run_dir, output: Path = tmp_path / "out") -> Any:
+    def run(*arguments: object, run: Path = quick_run_dir, output: Path | str = tmp_path / "out") -> Any:
         return segtrail("predict", run, *arguments, "--output", output, "--device", "cpu")
 
     return run
@@ -341,6 +342,108 @@ def test_an_image_too_large_for_the_memory_fails_alone(
     assert result.exit_code == 1
     assert "The memory ran out" in json.loads(result.stdout)["error"]
     assert [case["status"] for case in json.loads(result.stdout)["cases"]].count("done") == 3
+
+
+def run_out_of_memory(*_arguments: Any, **_options: Any) -> Any:
+    raise TrainingFailed("The memory ran out.")
+
+
+def test_a_good_prediction_stays_when_a_later_command_fails_on_the_same_image(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(images)
+    before, record = files_in(tmp_path / "out"), read_record(tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(Predictor, "_infer", run_out_of_memory)
+        result = predict(images, "--probabilities", "--json")
+    assert result.exit_code == 1
+    assert "stays as it was" in json.loads(result.stdout)["error"]
+    after = files_in(tmp_path / "out")
+    assert {**after, "prediction.json": b""} == {**before, "prediction.json": b""}
+    assert read_record(tmp_path / "out")["cases"] == record["cases"]
+    assert "3 there already" in predict(images).stdout
+
+
+def test_an_earlier_prediction_goes_when_another_image_of_its_name_fails(
+    tmp_path: Path, images: Path, predict: Predict
+) -> None:
+    predict(images)
+    (images / "a.nii.gz").write_bytes(b"no gzip")
+    assert predict(images, "--overwrite").exit_code == 1
+    assert [name for name in files_in(tmp_path / "out") if "a.nii" in name or "a.png" in name] == []
+    assert read_record(tmp_path / "out")["cases"][0]["status"] == "failed"
+
+
+def test_a_foreign_file_stays_when_the_image_that_would_replace_it_fails(
+    tmp_path: Path, images: Path, predict: Predict
+) -> None:
+    own = write_image(tmp_path / "out" / "a.nii.gz", np.ones((4, 4, 4), np.uint8)).read_bytes()
+    (images / "a.nii.gz").write_bytes(b"no gzip")
+    result = predict(images, "--overwrite")
+    assert result.exit_code == 1
+    assert "stays as it was" in result.stderr
+    assert (tmp_path / "out" / "a.nii.gz").read_bytes() == own
+
+
+def test_memory_that_runs_out_at_a_picture_fails_that_image_alone(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = module.draw_case_panel
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name == "bb.png":
+            raise MemoryError
+        draw(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "draw_case_panel", refuse)
+        result = predict(images, "--probabilities", "--json")
+    assert result.exit_code == 1
+    assert "The memory ran out" in json.loads(result.stdout)["error"]
+    assert [case["status"] for case in read_record(tmp_path / "out")["cases"]] == ["done", "failed", "done"]
+    assert not (tmp_path / "out" / "probabilities" / "bb.nii.gz").exists()
+    assert predict(images, "--probabilities").exit_code == 0
+
+
+def test_a_file_changed_by_hand_is_protected_after_a_kill_too(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(images)
+
+    def stop(*_arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "read_image", stop)
+        assert predict(images, "--probabilities").exit_code == 130
+    assert read_record(tmp_path / "out")["cases"][0]["status"] == "started"
+    edited = write_image(tmp_path / "out" / "a.nii.gz", np.ones((4, 4, 4), np.uint8)).read_bytes()
+    result = predict(images)
+    assert result.exit_code == 2
+    assert "a.nii.gz was changed since it was made" in result.stderr
+    assert (tmp_path / "out" / "a.nii.gz").read_bytes() == edited
+
+
+def test_warnings_that_many_images_share_are_counted_after_the_first_three(
+    tmp_path: Path, predict: Predict
+) -> None:
+    for number in range(5):
+        write_image(tmp_path / "coarse" / f"c{number}.nii.gz", affine=np.diag([3.0, 1.0, 2.0, 1.0]))
+    result = predict(tmp_path / "coarse")
+    assert result.stdout.count("The spacing in mm along x is 3") == 3
+    assert "Warning (spacing unlike the training images): ... and the same for 2 more" in result.stdout
+    assert all(case["warnings"] for case in read_record(tmp_path / "out")["cases"])
+
+
+def test_an_empty_output_is_not_the_current_folder(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    result = predict(images, output="")
+    assert result.exit_code == 2
+    assert "--output is empty" in result.stderr
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 @pytest.mark.parametrize("writer", ["write_label_map", "draw_case_panel"])
