@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from segtrail.errors import TrainingFailed
+from segtrail.errors import InputError, TrainingFailed
 from segtrail.experiment import predict_run as module
 from segtrail.inference.predictor import Predictor
+from segtrail.record.prediction import PredictionFolder
 
 Command = Callable[..., Any]
 Predict = Callable[..., Any]
@@ -283,6 +284,51 @@ def test_a_record_that_is_damaged_is_refused(tmp_path: Path, images: Path, predi
         result = predict(images)
         assert result.exit_code == 2
         assert "can't be read as the record of predictions" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["circumstances"], None),
+        (["circumstances", 0], "cpu"),
+        (["cases"], None),
+        (["run_fingerprint"], []),
+        (["cases", 0, "case"], 4),
+        (["cases", 0, "status"], "well"),
+        (["cases", 0, "inputs"], [None]),
+        (["cases", 0, "output", "file"], 4),
+        (["cases", 0, "volumes_ml"], {"ball": "much"}),
+        (["cases", 0, "voxels"], {}),
+        (["cases", 0, "warnings"], ["spacing"]),
+    ],
+    ids=str,
+)
+def test_a_record_with_values_of_other_types_is_refused(tmp_path: Path, path: list[Any], value: Any) -> None:
+    sha256 = "0" * 64
+    case = {
+        **{"case": "a", "status": "done", "circumstance": 0, "error": None, "probabilities": None},
+        **{
+            "inputs": [{"file": "a.nii.gz", "sha256": sha256}],
+            "output": {"file": "a.nii.gz", "sha256": sha256},
+        },
+        **{"picture": {"file": "pictures/a.png", "sha256": sha256}, "volumes_ml": {"ball": 1.0}},
+        **{"voxels": {"ball": 5}, "warnings": [], "mode": "whole_volume", "seconds": 1.0},
+    }
+    record: dict[str, Any] = {
+        **{"schema_version": 1, "run_id": "run", "run_fingerprint": {}, "settings": {}, "created_utc": ""},
+        **{"ended_utc": None, "circumstances": [{"device": {}, "environment": {}}], "cases": [case]},
+    }
+    folder = PredictionFolder(tmp_path / "out")
+    folder.path.mkdir()
+    folder.record_file.write_text(json.dumps(record), encoding="utf-8")
+    assert folder.read_record() is not None
+    place: Any = record
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    folder.record_file.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(InputError, match="can't be read as the record of predictions"):
+        folder.read_record()
 
 
 def test_no_input_can_be_overwritten(images: Path, predict: Predict) -> None:

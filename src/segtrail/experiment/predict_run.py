@@ -308,9 +308,7 @@ def _started_again(entry: CaseEntry, before: CaseEntry | None) -> CaseEntry:
         return entry
     if is_of_same_input(before, entry.inputs):
         return replace(before, status="started")
-    return replace(
-        entry, output=before.output, probabilities=before.probabilities, picture=before.picture
-    )
+    return replace(entry, output=before.output, probabilities=before.probabilities, picture=before.picture)
 
 
 def _draw(

@@ -197,7 +197,9 @@ def _conflict(image: InputImage, folder: PredictionFolder, entry: CaseEntry | No
     for path in existing:
         name = _within(path, folder)
         if name not in recorded:
-            if started:  # it was not there when the case began: a kill came between its writing and its record
+            if (
+                started
+            ):  # it was not there when the case began: a kill came between its writing and its record
                 continue
             return f"{name} is there, but prediction.json does not say how it was made"
         if hash_or_none(path) != recorded[name]:
