@@ -570,6 +570,20 @@ def test_a_kill_at_any_write_is_followed_by_the_same_bytes(
     assert_same_predictions(tmp_path / "out", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("writes", [2, 3, 4, 5])
+def test_a_kill_while_probabilities_are_added_is_followed_by_the_same_bytes(
+    tmp_path: Path, images: Path, quick_run_dir: Path, predict: Predict, writes: int
+) -> None:
+    predict(images, "--probabilities", output=tmp_path / "whole")
+    predict(images)
+    command = ["predict", str(quick_run_dir), str(images), "--probabilities", "--device", "cpu"]
+    command += ["--output", str(tmp_path / "out")]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(writes), *command], capture_output=True)
+    assert killed.returncode == 9, killed.stderr
+    assert predict(images, "--probabilities").exit_code == 0
+    assert_same_predictions(tmp_path / "out", tmp_path / "whole")
+
+
 def test_no_machine_path_comes_into_the_record(tmp_path: Path, images: Path, predict: Predict) -> None:
     (images / "a.nii.gz").write_bytes(b"no gzip")
     predict(images)

@@ -103,9 +103,9 @@ class _Finder:
 
     def refuse_problems(self) -> None:
         if self._problems:
-            shown = self._problems[:_PROBLEMS_SHOWN]
-            more = len(self._problems) - len(shown)
-            lines = "\n".join(f"  {problem}" for problem in shown)
+            first = self._problems[:_PROBLEMS_SHOWN]
+            more = len(self._problems) - len(first)
+            lines = "\n".join(f"  {problem}" for problem in first)
             raise InputError(
                 f"These inputs can't be segmented:\n{lines}" + (f"\n  and {more} more." if more else "")
             )
