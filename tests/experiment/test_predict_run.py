@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from segtrail.errors import InputError, TrainingFailed
 from segtrail.experiment import predict_run as module
 from segtrail.inference.predictor import Predictor
+from segtrail.record.prediction import PredictionFolder
 
 Command = Callable[..., Any]
 Predict = Callable[..., Any]
@@ -70,7 +72,7 @@ def images(tmp_path: Path) -> Path:
 def predict(tmp_path: Path, quick_run_dir: Path, segtrail: Command) -> Predict:
     """Run ``segtrail predict`` on the CPU; predictions come to ``tmp_path/out``."""
 
-    def run(*arguments: object, run: Path = quick_run_dir, output: Path = tmp_path / "out") -> Any:
+    def run(*arguments: object, run: Path = quick_run_dir, output: Path | str = tmp_path / "out") -> Any:
         return segtrail("predict", run, *arguments, "--output", output, "--device", "cpu")
 
     return run
@@ -284,6 +286,51 @@ def test_a_record_that_is_damaged_is_refused(tmp_path: Path, images: Path, predi
         assert "can't be read as the record of predictions" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["circumstances"], None),
+        (["circumstances", 0], "cpu"),
+        (["cases"], None),
+        (["run_fingerprint"], []),
+        (["cases", 0, "case"], 4),
+        (["cases", 0, "status"], "well"),
+        (["cases", 0, "inputs"], [None]),
+        (["cases", 0, "output", "file"], 4),
+        (["cases", 0, "volumes_ml"], {"ball": "much"}),
+        (["cases", 0, "voxels"], {}),
+        (["cases", 0, "warnings"], ["spacing"]),
+    ],
+    ids=str,
+)
+def test_a_record_with_values_of_other_types_is_refused(tmp_path: Path, path: list[Any], value: Any) -> None:
+    sha256 = "0" * 64
+    case = {
+        **{"case": "a", "status": "done", "circumstance": 0, "error": None, "probabilities": None},
+        **{
+            "inputs": [{"file": "a.nii.gz", "sha256": sha256}],
+            "output": {"file": "a.nii.gz", "sha256": sha256},
+        },
+        **{"picture": {"file": "pictures/a.png", "sha256": sha256}, "volumes_ml": {"ball": 1.0}},
+        **{"voxels": {"ball": 5}, "warnings": [], "mode": "whole_volume", "seconds": 1.0},
+    }
+    record: dict[str, Any] = {
+        **{"schema_version": 1, "run_id": "run", "run_fingerprint": {}, "settings": {}, "created_utc": ""},
+        **{"ended_utc": None, "circumstances": [{"device": {}, "environment": {}}], "cases": [case]},
+    }
+    folder = PredictionFolder(tmp_path / "out")
+    folder.path.mkdir()
+    folder.record_file.write_text(json.dumps(record), encoding="utf-8")
+    assert folder.read_record() is not None
+    place: Any = record
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    folder.record_file.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(InputError, match="can't be read as the record of predictions"):
+        folder.read_record()
+
+
 def test_no_input_can_be_overwritten(images: Path, predict: Predict) -> None:
     before = files_in(images)
     for given in (images, images / "a.nii.gz"):
@@ -341,6 +388,108 @@ def test_an_image_too_large_for_the_memory_fails_alone(
     assert result.exit_code == 1
     assert "The memory ran out" in json.loads(result.stdout)["error"]
     assert [case["status"] for case in json.loads(result.stdout)["cases"]].count("done") == 3
+
+
+def run_out_of_memory(*_arguments: Any, **_options: Any) -> Any:
+    raise TrainingFailed("The memory ran out.")
+
+
+def test_a_good_prediction_stays_when_a_later_command_fails_on_the_same_image(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(images)
+    before, record = files_in(tmp_path / "out"), read_record(tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(Predictor, "_infer", run_out_of_memory)
+        result = predict(images, "--probabilities", "--json")
+    assert result.exit_code == 1
+    assert "stays as it was" in json.loads(result.stdout)["error"]
+    after = files_in(tmp_path / "out")
+    assert {**after, "prediction.json": b""} == {**before, "prediction.json": b""}
+    assert read_record(tmp_path / "out")["cases"] == record["cases"]
+    assert "3 there already" in predict(images).stdout
+
+
+def test_an_earlier_prediction_goes_when_another_image_of_its_name_fails(
+    tmp_path: Path, images: Path, predict: Predict
+) -> None:
+    predict(images)
+    (images / "a.nii.gz").write_bytes(b"no gzip")
+    assert predict(images, "--overwrite").exit_code == 1
+    assert [name for name in files_in(tmp_path / "out") if "a.nii" in name or "a.png" in name] == []
+    assert read_record(tmp_path / "out")["cases"][0]["status"] == "failed"
+
+
+def test_a_foreign_file_stays_when_the_image_that_would_replace_it_fails(
+    tmp_path: Path, images: Path, predict: Predict
+) -> None:
+    own = write_image(tmp_path / "out" / "a.nii.gz", np.ones((4, 4, 4), np.uint8)).read_bytes()
+    (images / "a.nii.gz").write_bytes(b"no gzip")
+    result = predict(images, "--overwrite")
+    assert result.exit_code == 1
+    assert "stays as it was" in result.stderr
+    assert (tmp_path / "out" / "a.nii.gz").read_bytes() == own
+
+
+def test_memory_that_runs_out_at_a_picture_fails_that_image_alone(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = module.draw_case_panel
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name == "bb.png":
+            raise MemoryError
+        draw(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "draw_case_panel", refuse)
+        result = predict(images, "--probabilities", "--json")
+    assert result.exit_code == 1
+    assert "The memory ran out" in json.loads(result.stdout)["error"]
+    assert [case["status"] for case in read_record(tmp_path / "out")["cases"]] == ["done", "failed", "done"]
+    assert not (tmp_path / "out" / "probabilities" / "bb.nii.gz").exists()
+    assert predict(images, "--probabilities").exit_code == 0
+
+
+def test_a_file_changed_by_hand_is_protected_after_a_kill_too(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(images)
+
+    def stop(*_arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "read_image", stop)
+        assert predict(images, "--probabilities").exit_code == 130
+    assert read_record(tmp_path / "out")["cases"][0]["status"] == "started"
+    edited = write_image(tmp_path / "out" / "a.nii.gz", np.ones((4, 4, 4), np.uint8)).read_bytes()
+    result = predict(images)
+    assert result.exit_code == 2
+    assert "a.nii.gz was changed since it was made" in result.stderr
+    assert (tmp_path / "out" / "a.nii.gz").read_bytes() == edited
+
+
+def test_warnings_that_many_images_share_are_counted_after_the_first_three(
+    tmp_path: Path, predict: Predict
+) -> None:
+    for number in range(5):
+        write_image(tmp_path / "coarse" / f"c{number}.nii.gz", affine=np.diag([3.0, 1.0, 2.0, 1.0]))
+    result = predict(tmp_path / "coarse")
+    assert result.stdout.count("The spacing in mm along x is 3") == 3
+    assert "Warning (spacing unlike the training images): ... and the same for 2 more" in result.stdout
+    assert all(case["warnings"] for case in read_record(tmp_path / "out")["cases"])
+
+
+def test_an_empty_output_is_not_the_current_folder(
+    tmp_path: Path, images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    result = predict(images, output="")
+    assert result.exit_code == 2
+    assert "--output is empty" in result.stderr
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 @pytest.mark.parametrize("writer", ["write_label_map", "draw_case_panel"])
@@ -418,6 +567,20 @@ def test_a_kill_at_any_write_is_followed_by_the_same_bytes(
     assert killed.returncode == 9, killed.stderr
     result = predict(images, "--probabilities")
     assert result.exit_code == 0, result.stderr
+    assert_same_predictions(tmp_path / "out", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("writes", [2, 3, 4, 5])
+def test_a_kill_while_probabilities_are_added_is_followed_by_the_same_bytes(
+    tmp_path: Path, images: Path, quick_run_dir: Path, predict: Predict, writes: int
+) -> None:
+    predict(images, "--probabilities", output=tmp_path / "whole")
+    predict(images)
+    command = ["predict", str(quick_run_dir), str(images), "--probabilities", "--device", "cpu"]
+    command += ["--output", str(tmp_path / "out")]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(writes), *command], capture_output=True)
+    assert killed.returncode == 9, killed.stderr
+    assert predict(images, "--probabilities").exit_code == 0
     assert_same_predictions(tmp_path / "out", tmp_path / "whole")
 
 

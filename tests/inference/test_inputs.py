@@ -138,3 +138,57 @@ def test_a_link_to_itself_is_left_for_the_reading(make_dataset: Callable[..., An
     found = find_inputs([str(data.root)], 1)
     assert [image.case for image in found.images] == ["case_0"]
     assert found.left_out == ("imagesTr/loop.nii.gz",)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes with names in folders")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, make_dataset: Callable[..., Any]) -> None:
+    os.mkfifo(tmp_path / "pipe.nii.gz")
+    for given in (tmp_path / "pipe.nii.gz", tmp_path):
+        with pytest.raises(InputError, match=r"pipe\.nii\.gz is no ordinary file"):
+            cases(given)
+    data = make_dataset(1)
+    (data.root / "imagesTr" / "case_0.nii.gz").unlink()
+    os.mkfifo(data.root / "imagesTr" / "case_0.nii.gz")
+    with pytest.raises(InputError, match=r"case_0\.nii\.gz is no ordinary file"):
+        cases(data.root)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right that Windows users seldom have")
+def test_a_link_to_nothing_is_named_as_such(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz")
+    (tmp_path / "b.nii.gz").symlink_to(tmp_path / "gone.nii.gz")
+    for given in (tmp_path / "b.nii.gz", tmp_path):
+        with pytest.raises(InputError, match=r"b\.nii\.gz is a link to a file that is not there"):
+            cases(given)
+
+
+def test_endings_in_capitals_are_named_and_not_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii.gz", "b.NII.GZ")
+    with pytest.raises(InputError, match=r"b\.NII\.GZ: the endings .* are in lower case"):
+        cases(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes no files of these names")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x" * 246, "is longer than 200"),
+        ("CON", "where it is a device"),
+        ("a:b", "it holds one of"),
+        ("a\nb", r"a\\nb holds control characters"),
+        ("a\x1b[31mb", r"a\\x1b\[31mb holds control characters"),
+    ],
+    ids=["long", "device", "colon", "newline", "escape"],
+)
+def test_a_name_that_no_output_can_have_is_refused(tmp_path: Path, name: str, expected: str) -> None:
+    touch(tmp_path, f"{name}.nii.gz", "good.nii.gz")
+    with pytest.raises(InputError, match=expected) as refused:
+        cases(tmp_path)
+    assert "\x1b" not in str(refused.value)
+
+
+def test_a_file_given_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a.nii.gz", "b.nii.gz")
+    monkeypatch.chdir(tmp_path)
+    assert list(cases(tmp_path, tmp_path / "a.nii.gz", "a.nii.gz", "./a.nii.gz")) == ["a", "b"]
+    assert len(find_inputs(["a.nii.gz", str(tmp_path / "a.nii.gz")], 1).images) == 1

@@ -2,20 +2,24 @@
 
 import errno
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
+from segtrail.dataset.names import shown
 from segtrail.errors import InputError, Interrupted, TrainingFailed
 from segtrail.experiment.prediction_plan import (
     Plan,
     Task,
+    former_files,
     hash_or_none,
+    is_of_same_input,
     open_record,
     plan_cases,
     require_safe_output,
@@ -38,6 +42,8 @@ from segtrail.version import __version__
 
 # What a label map and a picture take at most, as a rule.
 _BYTES_PER_CASE = 2e6
+# Cases whose likeness is told in full for each property; one scanner gives the same sentence a hundred times.
+_WARNINGS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -69,20 +75,22 @@ class PredictionResult:
         record: The content of ``prediction.json``.
         cases: The entries of the images that were asked for, in their order.
         skipped: Names of those that were there already.
+        failures: Why images could not be segmented, by case. The entry of such a case is the former one where what an
+            earlier command made of the same image stays.
     """
 
     record: dict[str, Any]
     cases: tuple[CaseEntry, ...]
     skipped: tuple[str, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failure(self) -> str | None:
         """What to say of the images that could not be segmented; None where all were."""
-        failed = [entry for entry in self.cases if entry.status == "failed"]
-        if not failed:
+        if not self.failures:
             return None
-        lines = "\n".join(f"  {entry.case}: {entry.error}" for entry in failed)
-        return f"{len(failed)} of {len(self.cases)} images could not be segmented:\n{lines}"
+        lines = "\n".join(f"  {shown(case)}: {error}" for case, error in self.failures.items())
+        return f"{len(self.failures)} of {len(self.cases)} images could not be segmented:\n{lines}"
 
     def table(self) -> list[str]:
         """Return the volumes as lines of text in columns, one for each case and class."""
@@ -90,9 +98,15 @@ class PredictionResult:
         for entry in self.cases:
             remark = ", ".join(dict.fromkeys(warning["property"] for warning in entry.warnings))
             remark = f"unlike the training images: {remark}" if remark else ""
-            rows += [(entry.case, name, f"{value:.2f}", remark) for name, value in entry.volumes_ml.items()]
             if entry.status == "failed":
-                rows.append((entry.case, "", "failed", ""))
+                rows.append((shown(entry.case), "", "failed", ""))
+                continue
+            if entry.case in self.failures:
+                remark = "failed now; from an earlier command" + (f"; {remark}" if remark else "")
+            rows += [
+                (shown(entry.case), shown(name), f"{value:.2f}", remark)
+                for name, value in entry.volumes_ml.items()
+            ]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return [
             f"{case:{widths[0]}}  {name:{widths[1]}}  {volume:>{widths[2]}}  {remark}".rstrip()
@@ -133,9 +147,11 @@ def predict_run(run: RunFolder, request: PredictionRequest, narrator: Narrator) 
         )
         _say_start(run, request, trained, found, plan, narrator)
         folder.remove_leftovers(names)
-        _Work(folder, record, trained, known, narrator).do(plan)
+        work = _Work(folder, record, trained, known, narrator)
+        work.do(plan)
     narrator.say(f"Predictions: {folder.path}")
-    return PredictionResult(record.as_mapping(), tuple(record.cases[name] for name in names), plan.skipped)
+    cases = tuple(record.cases[name] for name in names)
+    return PredictionResult(record.as_mapping(), cases, plan.skipped, work.failures)
 
 
 class _Work:
@@ -152,6 +168,8 @@ class _Work:
         self._folder, self._record = folder, record
         self._trained, self._known, self._narrator = trained, known, narrator
         self._redactor = Redactor({})
+        self._unlike = _UnlikeImages(narrator)
+        self.failures: dict[str, str] = {}
 
     def do(self, plan: Plan) -> None:
         """Segment what the plan says; the record is written before and after each image."""
@@ -164,13 +182,14 @@ class _Work:
                     for task in plan.tasks:
                         self._do_one(task, circumstance)
                         done += 1
-                        tracker.advance(task.image.case)
+                        tracker.advance(shown(task.image.case))
             except KeyboardInterrupt as interrupt:
                 reason = (str(interrupt) or "Ctrl-C came").rstrip(".")
                 raise Interrupted(
                     f"{reason}. {done + len(plan.skipped)} of {len(plan.tasks) + len(plan.skipped)} images are "
                     f"done and lie in {self._folder.path}. The same command makes the others."
                 ) from None
+            self._unlike.say_rest()
         if self._record.ended_utc is None:
             self._record.ended_utc = utc_now()
             self._folder.write_record(self._record)
@@ -182,32 +201,59 @@ class _Work:
         inputs = tuple(RecordedFile(self._redactor.redact_path(file), hash_or_none(file)) for file in files)
         before = self._record.cases.get(case)
         entry = CaseEntry(case, "started", circumstance, inputs)
-        self._keep(entry)
+        self._keep(_started_again(entry, before))
+        written: list[Path] = []
         try:
             volume = read_image(files, self._trained.n_channels)
             predicted = predict_image(volume, self._trained, self._known, probabilities=task.probabilities)
+            entry = self._write(entry, volume, predicted, written)
         except (InputError, TrainingFailed) as error:
-            if before is not None:  # of another input, or of this one before it was damaged
-                self._remove(*self._folder.files(case))
-            self._keep(replace(entry, status="failed", error=self._redactor.redact(str(error))))
-            self._narrator.say(f"Failed ({case}): {error}")
-            return
-        entry = self._write(entry, volume, predicted)
-        self._keep(replace(entry, status="done", seconds=round(time.perf_counter() - started, 3)))
-        for unlike in predicted.unlike:
-            self._narrator.say(f"Warning ({case}, unlike the training images): {unlike.evidence}")
+            self._fail(entry, before, written, str(error))
+        except MemoryError:
+            reason = "The memory ran out. Close other programs, or use a machine with more memory."
+            self._fail(entry, before, written, reason)
+        else:
+            self._keep(replace(entry, status="done", seconds=round(time.perf_counter() - started, 3)))
+            self._unlike.say(case, predicted)
 
-    def _write(self, entry: CaseEntry, volume: Volume, predicted: PredictedImage) -> CaseEntry:
+    def _fail(self, entry: CaseEntry, before: CaseEntry | None, written: Sequence[Path], reason: str) -> None:
+        """Record a failure; what an earlier command made of the same image stays, with its entry."""
+        case, former = entry.case, former_files(before)
+        self._remove(*(path for path in written if not self._is_former(path, former)))
+        same = is_of_same_input(before, entry.inputs)
+        if not same:
+            self._remove(*(path for path in self._folder.files(case) if self._is_former(path, former)))
+        if any(path.exists() for path in self._folder.files(case)):
+            reason += " What an earlier command or hand made for it stays as it was."
+        told = self._redactor.redact(reason)
+        if before is not None and same and before.volumes_ml:
+            self._keep(replace(before, status="done"))
+        else:
+            self._keep(replace(entry, status="failed", error=told))
+        self.failures[case] = told
+        self._narrator.say(f"Failed ({shown(case)}): {reason}")
+
+    def _is_former(self, path: Path, former: Mapping[str, str | None]) -> bool:
+        recorded = former.get(path.relative_to(self._folder.path).as_posix())
+        return recorded is not None and hash_or_none(path) == recorded
+
+    def _write(
+        self, entry: CaseEntry, volume: Volume, predicted: PredictedImage, written: list[Path]
+    ) -> CaseEntry:
+        """Write the files of a case, the label map last; those that are written are noted as they come."""
         case, segmentation = entry.case, predicted.segmentation
         label_map, probabilities, picture = self._folder.files(case)
-        write_label_map(label_map, segmentation.labels, volume.placement)
-        if segmentation.probabilities is None:
-            self._remove(probabilities)
-        else:
+        if segmentation.probabilities is not None:
             probabilities.parent.mkdir(exist_ok=True)
             write_volume(probabilities, np.moveaxis(segmentation.probabilities, 0, -1), volume.placement)
+            written.append(probabilities)
         picture.parent.mkdir(exist_ok=True)
         _draw(picture, case, volume, predicted, self._trained.labels)
+        written.append(picture)
+        write_label_map(label_map, segmentation.labels, volume.placement)
+        written.append(label_map)
+        if segmentation.probabilities is None:
+            self._remove(probabilities)
         return replace(
             entry,
             output=self._hashed(label_map),
@@ -231,6 +277,38 @@ class _Work:
     def _remove(self, *paths: Path) -> None:
         for path in paths:
             path.unlink(missing_ok=True)
+
+
+class _UnlikeImages:
+    """Says in what images are unlike the training images: in full for the first ones, then how many more."""
+
+    def __init__(self, narrator: Narrator) -> None:
+        self._narrator = narrator
+        self._counts: Counter[str] = Counter()
+
+    def say(self, case: str, predicted: PredictedImage) -> None:
+        for name in dict.fromkeys(unlike.property for unlike in predicted.unlike):
+            self._counts[name] += 1
+        for unlike in predicted.unlike:
+            if self._counts[unlike.property] <= _WARNINGS_SHOWN:
+                self._narrator.say(f"Warning ({shown(case)}, unlike the training images): {unlike.evidence}")
+
+    def say_rest(self) -> None:
+        for name, count in self._counts.items():
+            if count > _WARNINGS_SHOWN:
+                self._narrator.say(
+                    f"Warning ({name} unlike the training images): ... and the same for "
+                    f"{count - _WARNINGS_SHOWN} more. The table marks them; prediction.json says in what."
+                )
+
+
+def _started_again(entry: CaseEntry, before: CaseEntry | None) -> CaseEntry:
+    """Keep in the entry of a case that begins what tells its former files, so that a kill does not lose it."""
+    if before is None or before.status == "failed":
+        return entry
+    if is_of_same_input(before, entry.inputs):
+        return replace(before, status="started")
+    return replace(entry, output=before.output, probabilities=before.probabilities, picture=before.picture)
 
 
 def _draw(
@@ -298,10 +376,10 @@ def _say_start(
         f"{len(plan.skipped)} there already."
     )
     if found.left_out:
-        shown = ", ".join(found.left_out[:3]) + (" and so on" if len(found.left_out) > 3 else "")
+        names = ", ".join(map(shown, found.left_out[:3])) + (" and so on" if len(found.left_out) > 3 else "")
         narrator.say(
             f"Left out: {len(found.left_out)} files that the data set lists without a label and that are not "
-            f"in its folder ({shown})."
+            f"in its folder ({names})."
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segtrail.dataset import names
 from segtrail.errors import InputError
 from segtrail.inference.inputs import FoundInputs, InputImage
 from segtrail.record.hashing import hash_file
@@ -120,7 +121,7 @@ def plan_cases(
         conflict = None if overwrite else _conflict(image, folder, entry)
         keep = probabilities or (not overwrite and entry is not None and entry.probabilities is not None)
         if conflict is not None:
-            conflicts.append(f"  {image.case}: {conflict}")
+            conflicts.append(f"  {names.shown(image.case)}: {conflict}")
         elif not overwrite and _is_whole(entry, folder, keep):
             skipped.append(image.case)
         else:
@@ -137,14 +138,35 @@ def plan_cases(
 
 
 def hash_or_none(path: Path) -> str | None:
-    """Return the hash of a file; None where it can't be read."""
+    """Return the hash of a file; None where it can't be read, or is a pipe that would be waited for."""
     try:
-        return hash_file(path)
+        return hash_file(path) if path.is_file() else None
     except OSError:
         return None
 
 
+def former_files(entry: CaseEntry | None) -> dict[str, str | None]:
+    """Return the hashes of the files of an entry by their names in the folder."""
+    return {} if entry is None else {file.file: file.sha256 for file in _recorded(entry)}
+
+
+def is_of_same_input(entry: CaseEntry | None, inputs: Sequence[RecordedFile]) -> bool:
+    """Whether the files of an entry were made from these inputs.
+
+    An input that can't be read now is taken for the same, since nothing says that it is another.
+    """
+    if entry is None or len(entry.inputs) != len(inputs):
+        return False
+    pairs = zip(entry.inputs, inputs, strict=True)
+    return all(now.sha256 is None or now.sha256 == former.sha256 for former, now in pairs)
+
+
 def _require_safe_place(folder: PredictionFolder, run: RunFolder, found: FoundInputs) -> None:
+    if folder.path == Path():  # an unset variable of the shell gives the same as a dot
+        raise InputError(
+            "--output is empty or names the current folder, where predictions would lie among other files. "
+            "Name a folder of its own, for instance predictions."
+        )
     path = folder.path.resolve()
     if path.exists() and not path.is_dir():
         raise InputError(f"--output names {folder.path}, which is a file. Name a folder.")
@@ -164,16 +186,21 @@ def _require_safe_place(folder: PredictionFolder, run: RunFolder, found: FoundIn
 def _conflict(image: InputImage, folder: PredictionFolder, entry: CaseEntry | None) -> str | None:
     """Say why existing outputs of a case must not be touched."""
     existing = [path for path in folder.files(image.case) if path.exists()]
-    if not existing or (entry is not None and entry.status == "started"):
+    if not existing:
         return None
     if entry is None or entry.status == "failed":
         return f"{_within(existing[0], folder)} is there, but prediction.json does not say how it was made"
-    if [hash_or_none(file) for file in image.files] != [file.sha256 for file in entry.inputs]:
+    started = entry.status == "started"
+    if not started and [hash_or_none(file) for file in image.files] != [file.sha256 for file in entry.inputs]:
         return f"{_within(existing[0], folder)} was made from another image"
-    recorded = {file.file: file.sha256 for file in _recorded(entry)}
+    recorded = former_files(entry)
     for path in existing:
         name = _within(path, folder)
         if name not in recorded:
+            if (
+                started
+            ):  # it was not there when the case began: a kill came between its writing and its record
+                continue
             return f"{name} is there, but prediction.json does not say how it was made"
         if hash_or_none(path) != recorded[name]:
             return f"{name} was changed since it was made"
@@ -204,6 +231,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return facts.st_dev, facts.st_ino
 
 
-def _list_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _CASES_SHOWN} more" if len(names) > _CASES_SHOWN else ""
-    return (", ".join(names[:_CASES_SHOWN]) or "none yet") + more
+def _list_names(cases: Sequence[str]) -> str:
+    more = f" and {len(cases) - _CASES_SHOWN} more" if len(cases) > _CASES_SHOWN else ""
+    return (", ".join(map(names.shown, cases[:_CASES_SHOWN])) or "none yet") + more

@@ -1,6 +1,7 @@
 """Finding the images that are to be segmented: files, folders, data sets."""
 
 import glob
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from segtrail.dataset.containment import is_file_inside, lies_inside
 from segtrail.dataset.description import DatasetDescription, case_name, read_description
-from segtrail.dataset.names import comparable
+from segtrail.dataset.names import comparable, fault_of_case_name, shown
 from segtrail.errors import InputError
 
 _SUFFIXES = (".nii", ".nii.gz")
@@ -64,9 +65,11 @@ def find_inputs(
     finder = _Finder(n_channels, description_file)
     for text in inputs:
         finder.add(text)
+    finder.check_images()
     finder.refuse_problems()
-    _refuse_same_names(finder.images)
-    return FoundInputs(tuple(finder.images), tuple(finder.folders), tuple(finder.left_out))
+    images = _without_repetitions(finder.images)
+    _refuse_same_names(images)
+    return FoundInputs(tuple(images), tuple(finder.folders), tuple(finder.left_out))
 
 
 class _Finder:
@@ -87,13 +90,22 @@ class _Finder:
         try:
             self._add_path(path)
         except OSError as error:  # a folder that can't be entered, a name that is too long
-            self._problems.append(f"{path} can't be read: {error.strerror or error}.")
+            self._problems.append(f"{_name(path)} can't be read: {error.strerror or error}.")
+
+    def check_images(self) -> None:
+        """Find names that some system can't give to an output, and files that would be waited for for ever."""
+        for image in self.images:
+            if (fault := fault_of_case_name(image.case)) is not None:
+                self._problems.append(
+                    f"{_name(image.files[0])}: the name {shown(image.case)} {fault}. Rename it."
+                )
+            self._problems += [_no_ordinary_file(file) for file in image.files if _is_other_than_a_file(file)]
 
     def refuse_problems(self) -> None:
         if self._problems:
-            shown = self._problems[:_PROBLEMS_SHOWN]
-            more = len(self._problems) - len(shown)
-            lines = "\n".join(f"  {problem}" for problem in shown)
+            first = self._problems[:_PROBLEMS_SHOWN]
+            more = len(self._problems) - len(first)
+            lines = "\n".join(f"  {problem}" for problem in first)
             raise InputError(
                 f"These inputs can't be segmented:\n{lines}" + (f"\n  and {more} more." if more else "")
             )
@@ -110,12 +122,15 @@ class _Finder:
 
     def _add_pattern(self, path: Path) -> None:
         """Expand a pattern, as shells other than Windows' own do before the program sees it."""
+        if path.is_symlink():
+            self._problems.append(f"{_name(path)} is a link to a file that is not there.")
+            return
         if not glob.has_magic(str(path)):
-            self._problems.append(f"{path} is not there.")
+            self._problems.append(f"{_name(path)} is not there.")
             return
         found = [Path(name) for name in sorted(glob.glob(str(path)))]  # noqa: PTH207 (a pattern with its folder)
         if not found:
-            self._problems.append(f"{path} matches no file.")
+            self._problems.append(f"{_name(path)} matches no file.")
         files = [file for file in found if not file.is_dir()]
         for folder in (file for file in found if file.is_dir()):
             self._add_folder(folder)
@@ -127,22 +142,18 @@ class _Finder:
             if (folder / name).is_file():
                 self._add_dataset(folder, name)
                 return
-        files = sorted(path for path in folder.iterdir() if _is_visible_nifti(path))
+        files = sorted(path for path in folder.iterdir() if _is_meant_as_image(path))
         if not files:
             self._problems.append(
-                f"{folder} holds no .nii or .nii.gz file and no dataset.json. Subfolders are not looked into."
+                f"{_name(folder)} holds no .nii or .nii.gz file and no dataset.json. Subfolders are not looked into."
             )
         self._add_files(files)
 
     def _add_files(self, files: Iterable[Path]) -> None:
         usable = []
         for file in files:
-            if not file.name.endswith(_SUFFIXES):
-                self._problems.append(f"{file} is no .nii or .nii.gz file.")
-            elif file.name.startswith("._"):
-                self._problems.append(f"{file} is a macOS metadata file, not an image.")
-            elif not case_name(file.name):
-                self._problems.append(f"{file} has no name before its ending.")
+            if (fault := _fault_of_file(file)) is not None:
+                self._problems.append(fault)
             else:
                 usable.append(file)
         self.images += _group_channels(usable, self._n_channels)
@@ -151,13 +162,15 @@ class _Finder:
         if root not in self.folders:
             self.folders.append(root)
         description = read_description(root, file_name)
-        self._problems += [f"{root / file_name}: {finding.evidence}." for finding in description.faulty_cases]
+        self._problems += [
+            f"{_name(root / file_name)}: {finding.evidence}." for finding in description.faulty_cases
+        ]
         labelled = [InputImage(case.case, tuple(case.image_paths(root))) for case in description.cases]
         self.images += labelled
         self._add_unlabelled(description)
         for image in labelled:
             self._problems += [
-                f"{file} is a link out of the data set's folder; put the file itself there."
+                f"{_name(file)} is a link out of the data set's folder; put the file itself there."
                 for file in image.files
                 if not lies_inside(file, root)
             ]
@@ -174,8 +187,45 @@ class _Finder:
                 self.images.append(InputImage(case_name(files[0].name), tuple(files)))
 
 
-def _is_visible_nifti(path: Path) -> bool:
-    return path.name.endswith(_SUFFIXES) and not path.name.startswith(".") and path.is_file()
+def _is_meant_as_image(path: Path) -> bool:
+    """Whether a file of a folder is meant as an image, be it one that can't be used."""
+    return path.name.lower().endswith(_SUFFIXES) and not path.name.startswith(".") and not path.is_dir()
+
+
+def _fault_of_file(file: Path) -> str | None:
+    """Return why a file can't be an input; None for one that can."""
+    if not file.name.endswith(_SUFFIXES):
+        if file.name.lower().endswith(_SUFFIXES):
+            return f"{_name(file)}: the endings .nii and .nii.gz are in lower case. Rename it."
+        return f"{_name(file)} is no .nii or .nii.gz file."
+    if file.name.startswith("._"):
+        return f"{_name(file)} is a macOS metadata file, not an image."
+    if not case_name(file.name):
+        return f"{_name(file)} has no name before its ending."
+    if file.is_symlink() and not file.exists():
+        return f"{_name(file)} is a link to a file that is not there."
+    return _no_ordinary_file(file) if _is_other_than_a_file(file) else None
+
+
+def _is_other_than_a_file(path: Path) -> bool:
+    """Whether a path is there but no regular file; opening a pipe would wait for ever."""
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113 (these never raise on a loop)
+
+
+def _no_ordinary_file(path: Path) -> str:
+    return f"{_name(path)} is no ordinary file."
+
+
+def _name(path: Path) -> str:
+    return shown(str(path))
+
+
+def _without_repetitions(images: Sequence[InputImage]) -> list[InputImage]:
+    """Count an image once that was named twice, for instance by its folder and by itself."""
+    first: dict[tuple[str, ...], InputImage] = {}
+    for image in images:
+        first.setdefault((image.case, *map(os.path.realpath, image.files)), image)
+    return list(first.values())
 
 
 def _group_channels(files: Sequence[Path], n_channels: int) -> list[InputImage]:
@@ -205,7 +255,8 @@ def _refuse_same_names(images: Sequence[InputImage]) -> None:
     twice = [group for group in by_name.values() if len(group) > 1]
     if twice:
         lines = [
-            f"  {group[0].case}: {' and '.join(str(image.files[0]) for image in group)}" for group in twice
+            f"  {shown(group[0].case)}: {' and '.join(_name(image.files[0]) for image in group)}"
+            for group in twice
         ]
         raise InputError(
             "Two inputs have one name, so that their outputs would be one file. Rename one, or segment them into "

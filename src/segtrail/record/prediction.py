@@ -6,13 +6,37 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from segtrail.atomic import write_json, write_text
+from segtrail.dataset.names import shown
 from segtrail.errors import InputError
 
 SCHEMA_VERSION = 1
 Status = Literal["started", "done", "failed"]
+_Types = Mapping[str, type | tuple[type, ...]]
+_NONE = type(None)
+_RECORD_TYPES: _Types = {
+    "run_id": str,
+    "run_fingerprint": dict,
+    "settings": dict,
+    "created_utc": str,
+    "ended_utc": (str, _NONE),
+    "circumstances": list,
+    "cases": list,
+}
+_ENTRY_TYPES: _Types = {
+    "case": str,
+    "status": str,
+    "circumstance": int,
+    "inputs": list,
+    "error": (str, _NONE),
+    "volumes_ml": dict,
+    "voxels": dict,
+    "warnings": list,
+    "mode": (str, _NONE),
+    "seconds": (int, float, _NONE),
+}
 
 
 @dataclass(frozen=True)
@@ -44,11 +68,18 @@ class CaseEntry:
     @classmethod
     def of_mapping(cls, content: Mapping[str, Any]) -> "CaseEntry":
         """Read an entry back; raises TypeError or KeyError where it is not whole."""
+        _require_types(content, _ENTRY_TYPES)
+        if content["status"] not in get_args(Status):
+            raise TypeError("status is none of " + ", ".join(get_args(Status)))
         files = {
-            key: None if content[key] is None else RecordedFile(**content[key])
+            key: None if content[key] is None else _read_file(content[key])
             for key in ("output", "probabilities", "picture")
         }
-        inputs = tuple(RecordedFile(**file) for file in content["inputs"])
+        for warning in content["warnings"]:
+            _require_types(warning, {"property": str, "evidence": str})
+        _require_types(content["volumes_ml"], dict.fromkeys(content["volumes_ml"], (int, float)))
+        _require_types(content["voxels"], dict.fromkeys(content["volumes_ml"], int))
+        inputs = tuple(map(_read_file, content["inputs"]))
         return cls(**{**content, **files, "inputs": inputs, "warnings": tuple(content["warnings"])})
 
 
@@ -87,6 +118,20 @@ class PredictionRecord:
     def as_mapping(self) -> dict[str, Any]:
         """Return the content as plain values."""
         return {"schema_version": SCHEMA_VERSION, **vars(self), "cases": [*map(asdict, self.cases.values())]}
+
+
+def _require_types(content: Any, types: _Types) -> None:
+    """Raise TypeError or KeyError where a mapping lacks a key or holds a value of another type."""
+    if not isinstance(content, dict):
+        raise TypeError(f"a mapping was expected, not {type(content).__name__}")
+    for key, expected in types.items():
+        if not isinstance(content[key], expected):
+            raise TypeError(f"{shown(key)} can't be {type(content[key]).__name__}")
+
+
+def _read_file(content: Any) -> RecordedFile:
+    _require_types(content, {"file": str, "sha256": (str, _NONE)})
+    return RecordedFile(**content)
 
 
 class PredictionFolder:
@@ -131,12 +176,15 @@ class PredictionFolder:
             content = json.loads(self.record_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise self._unreadable(str(error)) from None
         version = content.get("schema_version") if isinstance(content, dict) else None
         if version != SCHEMA_VERSION:
             raise self._unreadable(f"schema_version is {version}, not {SCHEMA_VERSION}")
         try:
+            _require_types(content, _RECORD_TYPES)
+            for circumstance in content["circumstances"]:
+                _require_types(circumstance, {"device": dict, "environment": dict})
             entries = [CaseEntry.of_mapping(entry) for entry in content["cases"]]
             facts = {key: value for key, value in content.items() if key not in ("schema_version", "cases")}
             return PredictionRecord(**facts, cases={entry.case: entry for entry in entries})
@@ -153,10 +201,19 @@ class PredictionFolder:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["case", "class", "volume_ml", "voxels", "unlike_training", "schema_version"])
         for entry in record.cases.values():
+            if entry.status != "done":
+                continue
             unlike = "true" if entry.warnings else "false"
             for name, volume_ml in entry.volumes_ml.items():
                 writer.writerow(
-                    [entry.case, name, repr(volume_ml), entry.voxels[name], unlike, SCHEMA_VERSION]
+                    [
+                        shown(entry.case),
+                        shown(name),
+                        repr(volume_ml),
+                        entry.voxels[name],
+                        unlike,
+                        SCHEMA_VERSION,
+                    ]
                 )
         write_text(self.volume_table, stream.getvalue())
 
