@@ -116,7 +116,7 @@ def predict(
         list[str],
         typer.Argument(metavar="INPUT...", help="NIfTI files, folders of them, or a data set."),
     ],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the predictions.")],
+    output: Annotated[str, typer.Option(metavar="DIR", help="Folder for the predictions.")],
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Keep the probabilities of all classes too.")
     ] = False,
@@ -138,7 +138,9 @@ def predict(
 
         from segtrail.experiment.predict_run import PredictionRequest, predict_run
 
-        request = PredictionRequest(inputs, output, probabilities, overwrite, which, device)
+        if not output.strip():  # an unset variable of the shell; a path of it would be the current folder
+            raise InputError("--output is empty; name a folder for the predictions.")
+        request = PredictionRequest(inputs, Path(output), probabilities, overwrite, which, device)
         result = predict_run(folder, request, narrator_for(as_json))
         failure = {"error": result.failure, "exit_code": 1} if result.failure else {}
         if as_json:

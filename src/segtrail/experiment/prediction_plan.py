@@ -162,11 +162,6 @@ def is_of_same_input(entry: CaseEntry | None, inputs: Sequence[RecordedFile]) ->
 
 
 def _require_safe_place(folder: PredictionFolder, run: RunFolder, found: FoundInputs) -> None:
-    if folder.path == Path():  # an unset variable of the shell gives the same as a dot
-        raise InputError(
-            "--output is empty or names the current folder, where predictions would lie among other files. "
-            "Name a folder of its own, for instance predictions."
-        )
     path = folder.path.resolve()
     if path.exists() and not path.is_dir():
         raise InputError(f"--output names {folder.path}, which is a file. Name a folder.")
