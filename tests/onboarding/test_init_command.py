@@ -285,6 +285,21 @@ def test_a_folder_without_matches_is_answered_with_an_example(segtrail, scans):
     assert "1 .dcm" in said
 
 
+def test_a_folder_without_matches_is_answered_with_the_files_that_are_there(segtrail, scans):
+    folder = scans()
+    folder.add_image("images/a.nii.gz")
+    folder.add_label("labels/b.nii.gz")
+    (folder.root / "c.NII.GZ").touch()
+    (folder.root / "d.mhd").touch()
+    (folder.root / "e.seg.nrrd").touch()
+    said = refusal(segtrail, folder.root)
+    assert "Images: images/a.nii.gz" in said
+    assert "Labels: labels/b.nii.gz" in said
+    assert "lower case" in said
+    assert "1 .mhd, 1 .nrrd" in said
+    assert "dcm2niix" not in said
+
+
 @pytest.mark.usefixtures("here")
 def test_a_folder_that_is_not_there_is_named(segtrail):
     assert "There is no folder nowhere" in refusal(segtrail, "nowhere")
