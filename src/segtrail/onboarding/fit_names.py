@@ -50,14 +50,9 @@ def refuse_unreadable_description(text: str, folder: Path, file_name: str) -> No
         file_name: Name of the description.
 
     Raises:
-        InputError: A name that the files or the folder give is not sound.
+        InputError: A name that the files or the folder give is not sound, or there is no room for the copy.
     """
-    with tempfile.TemporaryDirectory() as place:
-        write_text(Path(place) / file_name, text)
-        try:
-            faults = [finding.evidence for finding in read_description(Path(place), file_name).faulty_cases]
-        except InputError as error:
-            faults = [str(error)]
+    faults = _read_back(text, file_name)
     if faults:
         more = [f"  and {len(faults) - 5} more"] if len(faults) > 5 else []
         raise InputError(
@@ -71,6 +66,21 @@ def refuse_unreadable_description(text: str, folder: Path, file_name: str) -> No
                 ]
             )
         )
+
+
+def _read_back(text: str, file_name: str) -> list[str]:
+    """Return what reading finds wrong with a description."""
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            write_text(Path(place) / file_name, text)
+            return [finding.evidence for finding in read_description(Path(place), file_name).faulty_cases]
+    except InputError as error:
+        return [str(error)]
+    except OSError as error:
+        raise InputError(
+            f"A copy of {file_name}, to try it on, can't be written in the folder for temporary files: "
+            f"{error.strerror}. Nothing was written; make room there, or name another in TMPDIR."
+        ) from None
 
 
 def _first_twice(names: Sequence[str]) -> str | None:
