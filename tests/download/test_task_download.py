@@ -35,6 +35,7 @@ class Mirror:
     cut_after: list[int | None] = field(default_factory=list)
     always_cut_after: int | None = None
     status: int | None = None
+    reason: str | None = None
     # Called when an answer is cut, before the connection closes.
     when_cut: object = None
     redirect: str | None = None
@@ -55,7 +56,7 @@ class Answer(BaseHTTPRequestHandler):
         mirror.asked.append(dict(self.headers))
         mirror.paths.append(self.path)
         if mirror.status:
-            return self.send_error(mirror.status)
+            return self.send_error(mirror.status, mirror.reason)
         if mirror.redirect:
             self.send_response(302)
             self.send_header("Location", mirror.redirect)
@@ -363,6 +364,29 @@ def test_wrong_bytes_are_told_with_both_md5s_and_deleted(get, mirror, data):
     assert mirror.md5 in result.stderr
     assert expected in result.stderr
     assert left_in(data) == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<!DOCTYPE html><title>Log in</title>", "sent a web page; a login may be needed"),
+        (b"", "sent nothing"),
+    ],
+)
+def test_what_came_in_place_of_an_archive_is_told(get, mirror, data, content, said):
+    mirror.content = content
+    result = get()
+    assert result.exit_code == 1
+    assert said in " ".join(result.stderr.split())
+    assert left_in(data) == set()
+
+
+def test_a_servers_reason_is_shown_without_its_control_characters(get, mirror):
+    mirror.status, mirror.reason = 404, "Gone\x1b[31m"
+    result = get()
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr
+    assert "Gone\\x1b[31m" in result.stderr
 
 
 def test_the_known_md5_is_asked_of_another_mirror_too(segtrail, mirror, data):

@@ -246,6 +246,33 @@ def test_names_that_do_not_fit_the_label_values_are_refused(segtrail, two_scans,
     assert "--label-names names 2 classes" in refusal(segtrail, two_scans.root, "--label-names", names)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--label-names", "background", "--label-names holds background"),
+        ("--label-names", "a,,b", "Name 2 in --label-names is empty"),
+        ("--label-names", "  ", "Name 1 in --label-names is empty"),
+        ("--label-names", "x\ty", "Name 1 in --label-names holds control characters"),
+        ("--label-names", "x" * 201, "Name 1 in --label-names is longer than 200"),
+        ("--channels", "t1,", "Name 2 in --channels is empty"),
+        ("--channels", "t1,t1", "--channels names 2 channels"),
+        ("--name", "x\ny", "--name holds control characters"),
+        ("--name", "   ", "--name is empty"),
+        ("--name", "ü" * 101, "--name is longer than 200"),
+    ],
+)
+def test_names_that_the_next_command_would_refuse_are_refused_at_once(
+    segtrail, two_scans, option, value, said
+):
+    assert said in " ".join(refusal(segtrail, two_scans.root, option, value).split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_case_name_that_windows_cannot_hold_is_refused(segtrail, scans):
+    folder = scans(*((f"images/{case}.nii.gz", f"labels/{case}.nii.gz") for case in ("con", "b")))
+    assert 'the case name "con" can\'t be the name of a file on Windows' in refusal(segtrail, folder.root)
+
+
 # What can't be worked with
 
 
@@ -256,6 +283,21 @@ def test_a_folder_without_matches_is_answered_with_an_example(segtrail, scans):
     said = refusal(segtrail, folder.root)
     assert "my_scans/images/case_01.nii.gz" in said
     assert "1 .dcm" in said
+
+
+def test_a_folder_without_matches_is_answered_with_the_files_that_are_there(segtrail, scans):
+    folder = scans()
+    folder.add_image("images/a.nii.gz")
+    folder.add_label("labels/b.nii.gz")
+    (folder.root / "c.NII.GZ").touch()
+    (folder.root / "d.mhd").touch()
+    (folder.root / "e.seg.nrrd").touch()
+    said = refusal(segtrail, folder.root)
+    assert "Images: images/a.nii.gz" in said
+    assert "Labels: labels/b.nii.gz" in said
+    assert "lower case" in said
+    assert "1 .mhd, 1 .nrrd" in said
+    assert "dcm2niix" not in said
 
 
 @pytest.mark.usefixtures("here")
@@ -349,6 +391,15 @@ def test_overwriting_the_configuration_leaves_a_usable_description_alone(segtrai
 def test_the_configuration_cannot_take_the_descriptions_place(segtrail, two_scans):
     config = two_scans.root / "dataset.json"
     assert "description" in refusal(segtrail, two_scans.root, "--config", config)
+
+
+def test_a_description_that_is_used_as_it_is_is_never_replaced_by_the_configuration(segtrail, two_scans):
+    init(segtrail, two_scans.root)
+    for name in ("dataset.json", "DATASET.JSON"):
+        config = two_scans.root / name
+        assert "own description or labels" in refusal(
+            segtrail, two_scans.root, "--config", config, "--overwrite"
+        )
 
 
 def test_a_missing_folder_for_the_configuration_is_named_before_anything_is_written(segtrail, two_scans):

@@ -48,6 +48,11 @@ def stem(file):
         ("images/{}", "images/{}_seg"),
         ("images/{}", "labels/{}_final"),
         ("images/{}_ct", "labels/{}_seg"),
+        ("imagesVa/{}", "labelsVa/{}"),
+        ("{}", "{}_msk"),
+        ("{}", "{}_ground_truth"),
+        ("{}/scan", "{}/ground"),
+        ("{}/ct", "{}/segmentations/liver"),
         ("{}/image", "{}/label"),
         ("{}/t1", "{}/seg"),
         ("{}/image", "{}/liver_mask"),
@@ -102,6 +107,26 @@ def test_a_subject_with_several_scans_is_a_group():
     assert groups == {"sub-01_ses-1_T1w": "sub-01", "sub-01_ses-2_T1w": "sub-01", "sub-02_T1w": None}
 
 
+def test_scans_that_share_a_patients_folder_are_a_group():
+    scans = ("p1/p1_frame01", "p1/p1_frame12", "p2/p2_frame01", "p2/p2_frame14", "p3/p3_frame01")
+    cases = match(*scans, *(f"{scan}_gt" for scan in scans)).cases
+    assert [case.group for case in cases] == ["p1", "p1", "p2", "p2", None]
+
+
+def test_patients_folders_of_one_name_at_two_sites_are_two_groups():
+    scans = [f"{site}/p1/{scan}" for site in ("bonn", "leeds") for scan in ("a", "b")]
+    cases = match(*scans, *(f"{scan}_seg" for scan in scans)).cases
+    assert [case.group for case in cases] == ["bonn_p1", "bonn_p1", "leeds_p1", "leeds_p1"]
+
+
+@pytest.mark.parametrize(
+    "folders", [("train", "val"), ("site 1", "site 2"), ("imagesTr", "imagesVa"), ("ct",)]
+)
+def test_a_folder_that_holds_many_patients_is_no_group(folders):
+    scans = [f"{folder}/{case}" for folder in folders for case in ("a", "b")]
+    assert {case.group for case in match(*scans, *(f"{scan}_seg" for scan in scans)).cases} == {None}
+
+
 def test_cases_of_one_name_in_two_folders_get_the_folders_name_in_front():
     files = [f"{kind}/{site}/001" for kind in ("images", "labels") for site in ("leeds", "bonn")]
     assert set(matched(*files)) == {"leeds_001", "bonn_001"}
@@ -115,8 +140,11 @@ def test_images_for_testing_are_no_cases():
 
 
 def test_files_without_a_partner_are_listed():
-    found = match("images/a", "labels/a", "images/b", "labels/c")
-    assert (found.images_alone, found.labels_alone) == (("images/b.nii.gz",), ("labels/c.nii.gz",))
+    found = match("images/a", "labels/a", "images/b", "labels/c", "train/images/d", "train/labels/e")
+    assert (found.images_alone, found.labels_alone) == (
+        ("images/b.nii.gz", "train/images/d.nii.gz"),
+        ("labels/c.nii.gz", "train/labels/e.nii.gz"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,6 +152,7 @@ def test_files_without_a_partner_are_listed():
     [
         (["a", "a_seg1", "a_seg2"], ["a_seg1", "a_seg2"], "--labels"),
         (["images/a", "labels/a", "labels/a_seg"], ["labels/a", "labels/a_seg"], "--labels"),
+        (["a/ct", "a/segmentations/liver", "a/segmentations/spleen"], ["a/segmentations/spleen"], "--labels"),
         (["a/t1", "a/t2", "a/seg"], ["a/t1", "a/t2"], "--images"),
         (["a_t1", "a_t2", "a_seg"], ["a_t1", "a_t2"], "--channels"),
         (["images/a", "images/a_img", "labels/a"], ["images/a", "images/a_img"], "--images"),
@@ -138,6 +167,13 @@ def test_what_is_not_clear_is_listed_and_not_guessed(files, named, option):
 
 def test_a_pattern_says_which_labels_to_take():
     assert matched("a", "a_seg1", "a_seg2", labels="*_seg2.nii.gz") == {"a": ("a", "a_seg2")}
+
+
+def test_patterns_pair_files_of_different_names_in_a_patients_folder():
+    files = [f"s{n}/{file}" for n in (1, 2) for file in ("ct", "segmentations/liver", "segmentations/spleen")]
+    assert matched(*files, images="*/ct.nii.gz", labels="*/liver.nii.gz") == {
+        f"s{n}": (f"s{n}/ct", f"s{n}/segmentations/liver") for n in (1, 2)
+    }
 
 
 def test_a_pattern_says_which_images_to_take():

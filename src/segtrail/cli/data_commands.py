@@ -127,7 +127,7 @@ def download(
 
 
 def _words_of(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    return tuple(word.strip() for word in text.split(",")) if text else ()
 
 
 def _confirm(question: str) -> bool:

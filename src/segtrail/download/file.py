@@ -16,6 +16,7 @@ from urllib.error import HTTPError, URLError
 from rich.filesize import decimal
 
 from segtrail.atomic import write_json
+from segtrail.dataset.names import shown
 from segtrail.errors import InputError, Interrupted
 from segtrail.progress import ByteTracker, Narrator
 from segtrail.version import __version__
@@ -27,6 +28,7 @@ TIMEOUT_SECONDS = 30.0
 """How long a server may say nothing."""
 
 _CHUNK_BYTES = 1 << 18
+_SNIFFED_BYTES = 64
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _REFUSALS = {
     401: "The server asks for a login, which segtrail does not send.",
@@ -67,6 +69,17 @@ class PartFile:
         """What the server calls this version of the file: a strong ETag, or a date."""
         version = self._note().get("version")
         return version if isinstance(version, str) else None
+
+    @property
+    def oddity(self) -> str | None:
+        """What a server sent in place of a file, as a sentence; None where the bytes may be those of a file."""
+        if not self.size:
+            return "The server sent nothing."
+        with self.path.open("rb") as stream:
+            beginning = stream.read(_SNIFFED_BYTES)
+        if beginning.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+            return "The server sent a web page; a login may be needed."
+        return None
 
     def start_anew(self, version: str | None, total: int | None) -> None:
         """Begin with no bytes. The old ones go first, so that a kill never leaves them under the new note."""
@@ -237,7 +250,7 @@ def _judge_answer(error: HTTPError, url: str, part: PartFile) -> None:
             return
         part.discard()
         raise _BrokeOff("the server holds a shorter file than the one that was begun")
-    answer = f"HTTP {error.code} ({error.reason})" if error.reason else f"HTTP {error.code}"
+    answer = f"HTTP {error.code} ({shown(str(error.reason))})" if error.reason else f"HTTP {error.code}"
     if error.code in _PASSING:
         raise _BrokeOff(f"the server answered {answer}")
     remedy = _REFUSALS.get(error.code, "The server does not give this file; look at the address.")

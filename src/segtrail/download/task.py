@@ -207,11 +207,13 @@ def _from_server(wanted: TaskRequest, narrator: Narrator) -> TaskArrival:
     archive_bytes, continued_from_byte = part.size, part.kept_bytes
     found = _md5(part.path, narrator)
     if found != wanted.md5:
+        oddity = part.oddity
         part.discard()
         raise CheckFailed(
-            f"{url_for_people(wanted.url)} has the MD5 {found}; expected {wanted.md5}. The downloaded file was "
-            "deleted. The server holds another file or damaged it on the way: try again or another mirror "
-            "(--url), or give --md5 if the archive was repacked on purpose."
+            f"{url_for_people(wanted.url)} has the MD5 {found}; expected {wanted.md5}. "
+            f"{f'{oddity} ' if oddity else ''}The downloaded file was deleted. The server holds another file or "
+            "damaged it on the way: try again or another mirror (--url), or give --md5 if the archive was repacked on "
+            "purpose."
         )
     try:
         _unpack(part.path, wanted, narrator)

@@ -1,12 +1,14 @@
 """Where the cases come from: a description that is there, nnU-Net's raw folder, or the names of files."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segtrail.dataset.description import DatasetDescription, read_description
 from segtrail.dataset.description_file import read_description_file
+from segtrail.dataset.names import shown_list
 from segtrail.errors import InputError
 from segtrail.onboarding.find_files import find_nifti_files, other_formats
 from segtrail.onboarding.found_cases import FoundCases, cases_of, keep_groups_apart
@@ -18,7 +20,7 @@ DESCRIPTION = "dataset.json"
 OWN_DESCRIPTION = "segtrail_dataset.json"
 _NOTHING_FOUND = """\
 No image in {folder} could be matched with a label. Found were {n_images} images and {n_labels} labels among {n_files} \
-files .nii and .nii.gz.{others}
+files .nii and .nii.gz.{others}{shown}
 Labels are known by a folder (labels, masks, seg, labelsTr) or a word at the end or beginning of their name \
 (CASE_seg, CASE-mask, label_CASE), and matched with the image of the same name, for example:
   {folder}/images/case_01.nii.gz   {folder}/labels/case_01.nii.gz
@@ -129,13 +131,19 @@ def _match(request: InitRequest) -> FoundCases:
     matching = match_by_name(files, request.images, request.labels, request.channels)
     found = cases_of(matching)
     if not found.cases:
+        images = [*found.images_alone, *(files[0] for files in found.unlabelled)]
         raise InputError(
             _NOTHING_FOUND.format(
                 folder=request.folder,
-                n_images=len(found.images_alone) + len(found.unlabelled),
+                n_images=len(images),
                 n_labels=len(found.labels_alone),
                 n_files=len(files),
                 others=other_formats(request.folder),
+                shown=_first("Images", images) + _first("Labels", found.labels_alone),
             )
         )
     return found
+
+
+def _first(kind: str, files: Sequence[str]) -> str:
+    return f"\n{kind}: {shown_list(files)}" if files else ""

@@ -10,6 +10,8 @@ from segtrail.errors import InputError
 
 RENUMBERED_FOLDER = "labels_segtrail"
 _FORBIDDEN_IN_NAMES = frozenset('\\:*?"<>|')
+_NIFTI = (".nii", ".nii.gz")
+_DICOM = frozenset({".dcm", ".ima"})
 _OTHER_FORMATS = (
     ".dcm",
     ".ima",
@@ -42,18 +44,24 @@ def find_nifti_files(folder: Path) -> tuple[PurePosixPath, ...]:
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}. Name the folder that holds your images and labels.")
-    found = sorted(file for file in _walk(folder) if file.name.endswith((".nii", ".nii.gz")))
+    found = sorted(file for file in _walk(folder) if file.name.endswith(_NIFTI))
     _refuse_names(found)
     return tuple(found)
 
 
 def other_formats(folder: Path) -> str:
-    """Say in one sentence which files of other formats lie in a folder; nothing where there are none."""
-    counts = Counter(file.suffix.lower() for file in _walk(folder) if file.suffix.lower() in _OTHER_FORMATS)
-    if not counts:
-        return ""
-    shown = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(3))
-    return f" There are files of other formats ({shown}): convert them to NIfTI first (DICOM: dcm2niix)."
+    """Say which files of other formats or endings lie in a folder, and what to do; nothing where there are none."""
+    files = list(_walk(folder))
+    said = ""
+    capitals = sum(file.name.lower().endswith(_NIFTI) and not file.name.endswith(_NIFTI) for file in files)
+    if capitals:
+        said = f" {capitals} more end in capitals; segtrail reads the endings .nii and .nii.gz in lower case: rename."
+    counts = Counter(file.suffix.lower() for file in files if file.suffix.lower() in _OTHER_FORMATS)
+    if counts:
+        shown = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(3))
+        dicom = " (DICOM: dcm2niix)" if counts.keys() & _DICOM else ""
+        said += f" There are files of other formats ({shown}): convert them to NIfTI first{dicom}."
+    return said
 
 
 def matching_glob(files: Sequence[PurePosixPath], pattern: str, option: str) -> set[PurePosixPath]:

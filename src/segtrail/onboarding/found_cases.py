@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from segtrail.dataset.description import CaseFiles
 from segtrail.errors import InputError
 from segtrail.onboarding.matching import Ambiguity, Matching, Pair
+from segtrail.onboarding.words import is_part_of_study
 
 _SHOWN = 10
+_MOST_SCANS = 20  # of one patient; a folder with more is a site or a part of the study
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,23 @@ def _unique_names(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _groups(pairs: Sequence[Pair]) -> list[str | None]:
-    counts = Counter(pair.group for pair in pairs)
-    return [pair.group if counts[pair.group] > 1 else None for pair in pairs]
+    """Return the subject of each pair that has several, named as in BIDS or by the folder they share."""
+    subjects = [pair.group or patient for pair, patient in zip(pairs, _patients(pairs), strict=True)]
+    counts = Counter(subjects)
+    return [subject if counts[subject] > 1 else None for subject in subjects]
+
+
+def _patients(pairs: Sequence[Pair]) -> list[str | None]:
+    """Return the folder of each pair where it may be a patient's: one among others, that is no part of a study."""
+    counts = Counter(pair.folders for pair in pairs if pair.folders)
+    names = Counter(folders[-1] for folders in counts)
+
+    def patient(folders: tuple[str, ...]) -> str | None:
+        if len(counts) < 2 or not folders or counts[folders] > _MOST_SCANS or is_part_of_study(folders[-1]):
+            return None
+        return folders[-1] if names[folders[-1]] == 1 else "_".join(folders)
+
+    return [patient(pair.folders) for pair in pairs]
 
 
 def _describe_ambiguities(ambiguities: Sequence[Ambiguity]) -> str:

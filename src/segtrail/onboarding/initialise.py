@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from segtrail.dataset.description import CaseFiles
+from segtrail.dataset.names import comparable
 from segtrail.errors import InputError, Interrupted
 from segtrail.onboarding.destination import refuse_existing, refuse_read_only, write_all
 from segtrail.onboarding.facts import DataFacts, read_facts
-from segtrail.onboarding.find_cases import CaseSource, find_cases
+from segtrail.onboarding.find_cases import DESCRIPTION, OWN_DESCRIPTION, CaseSource, find_cases
 from segtrail.onboarding.find_files import RENUMBERED_FOLDER
+from segtrail.onboarding.fit_names import refuse_unfit_options, refuse_unreadable_description
 from segtrail.onboarding.found_cases import describe_matches
 from segtrail.onboarding.label_values import describe_renumbering, renumbered_files, renumbered_labels
 from segtrail.onboarding.naming import ClassNames, name_channels, name_classes
@@ -62,6 +64,7 @@ def initialise(
         InputError: The folder, its files or the request can't be worked with; nothing was written.
         Interrupted: The person did not want the files.
     """
+    refuse_unfit_options(request)
     source = find_cases(request)
     for line in describe_matches(source.found):
         narrator.say(line)
@@ -72,6 +75,10 @@ def initialise(
             "--yes to write it."
         )
     proposal = _propose(request, source, narrator)
+    if source.existing is None:
+        refuse_unreadable_description(
+            _texts(proposal)[proposal.description], request.folder, source.file_name
+        )
     _describe(proposal, narrator)
     if confirm is not None and not confirm(_question(proposal)):
         raise Interrupted("Nothing was written, as you said.")
@@ -80,13 +87,19 @@ def initialise(
 
 
 def _refuse_destination(request: InitRequest, source: CaseSource) -> None:
+    # Whether a description is written or used as it is, the configuration may not take its place.
+    for reserved in {DESCRIPTION, OWN_DESCRIPTION, RENUMBERED_FOLDER}:
+        taken = (request.folder / reserved).resolve()
+        if comparable(str(request.config_path.resolve())) == comparable(str(taken)):
+            raise InputError(
+                f"--config {request.config_path} is the place of the data set's own description or labels. "
+                "Choose another."
+            )
     files = [request.config_path]
     if source.existing is None:
         files.insert(0, request.folder / source.file_name)
     if request.renumber:
         files.append(request.folder / RENUMBERED_FOLDER)
-    if len({file.resolve() for file in files}) < len(files):
-        raise InputError(f"--config {request.config_path} is the data set's own description. Choose another.")
     if not request.overwrite:
         refuse_existing(files)
     refuse_read_only(sorted({file.parent for file in files}))

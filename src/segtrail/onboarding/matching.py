@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from segtrail.onboarding.roles import NamedFile, roles_by_folder, roles_by_name
-from segtrail.onboarding.words import Role, tokens_of
+from segtrail.onboarding.words import Role, is_part_of_study, tokens_of
 
 Key = Hashable | None
 KeyOf = Callable[[NamedFile], Key]
@@ -18,12 +18,15 @@ class Pair:
 
     Attributes:
         names: Names for the case, the best first; which one is taken depends on the other cases.
+        group: The subject that the path names in the manner of BIDS.
+        folders: Folders of the image without those that say what lies in them.
     """
 
     images: tuple[PurePosixPath, ...]
     label: PurePosixPath
     names: tuple[str, ...]
     group: str | None = None
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class _Matcher:
         for with_context in (True, False):
             self._pair_beginnings(self._images, self._labels, with_context)
             self._pair_beginnings(self._labels, self._images, with_context)
+        self._pair_alone_in_context()
         self._find_rivals()
         return Matching(
             pairs=sorted((_pair(files) for files in self._pairs), key=lambda pair: pair.images),
@@ -124,6 +128,22 @@ class _Matcher:
             plain_image = len(images[folder]) == 1 and not images[folder][0].bare
             if plain_labels or (plain_image and only_label):
                 self._settle(images[folder], labels[folder])
+        self._take_out_settled()
+
+    def _pair_alone_in_context(self) -> None:
+        """Pair the one image of a patient's folder with its label, whatever their names: ``P/ct``, ``P/seg/liver``.
+
+        Several labels for the image are an ambiguity. A folder where other files were paired is left alone.
+        """
+        images: dict[tuple[str, ...], list[NamedFile]] = defaultdict(list)
+        labels: dict[tuple[str, ...], list[NamedFile]] = defaultdict(list)
+        for files, by_context in ((self._images, images), (self._labels, labels)):
+            for file in files:
+                by_context[file.context].append(file)
+        others = {file.context for pair in self._pairs for file in pair.all_files}
+        for context in (images.keys() & labels.keys()) - others - {()}:
+            if len(images[context]) == 1 and not is_part_of_study(context[-1]):
+                self._settle(images[context], labels[context])
         self._take_out_settled()
 
     def _pair_beginnings(self, longer: list[NamedFile], shorter: list[NamedFile], with_context: bool) -> None:
@@ -255,7 +275,7 @@ def _pair(files: _PairedFiles) -> Pair:
     folder = "_".join(label.context or image.context)
     if image.stem == label.stem and image.bare:
         name = image.stem
-    elif image.bare and label.bare:
+    elif image.bare and label.bare and (not folder or _is_beginning(image.bare, label.bare)):
         name = min(label.bare, image.bare, key=len)
     else:
         name = folder or image.stem
@@ -264,7 +284,13 @@ def _pair(files: _PairedFiles) -> Pair:
         "_".join(dict.fromkeys(part for part in (folder, name) if part)),
         "_".join((*image.context, image.stem)),
     )
-    return Pair(_paths(files.images), label.path, names, _subject(image.path))
+    return Pair(_paths(files.images), label.path, names, _subject(image.path), image.context)
+
+
+def _is_beginning(one: str, other: str) -> bool:
+    """Tell whether the words of one name begin the other."""
+    shorter, longer = sorted((tokens_of(one), tokens_of(other)), key=len)
+    return longer[: len(shorter)] == shorter
 
 
 def _subject(image: PurePosixPath) -> str | None:

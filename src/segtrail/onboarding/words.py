@@ -6,17 +6,38 @@ from typing import Literal
 
 LABEL_WORDS = frozenset(
     {
-        *("label", "labels", "labelstr", "labelmap", "labelmaps"),
+        *("label", "labels", "labelstr", "labelsva", "labelsval", "labelmap", "labelmaps"),
         *("seg", "segs", "dseg", "segmentation", "segmentations"),
-        *("mask", "masks", "roi", "rois", "contour", "contours", "delineation", "delineations"),
-        *("gt", "groundtruth", "truth", "manual", "annotation", "annotations"),
+        *(
+            "mask",
+            "masks",
+            "msk",
+            "msks",
+            "roi",
+            "rois",
+            "contour",
+            "contours",
+            "delineation",
+            "delineations",
+        ),
+        *("gt", "groundtruth", "ground", "truth", "manual", "annotation", "annotations"),
     }
 )
 IMAGE_WORDS = frozenset(
-    {"image", "images", "imagestr", "img", "imgs", "volume", "volumes", "vol", "vols", "scan", "scans"}
+    {
+        *("image", "images", "imagestr", "imagesva", "imagesval", "img", "imgs"),
+        *("volume", "volumes", "vol", "vols", "scan", "scans"),
+    }
 )
 TEST_IMAGE_WORDS = frozenset({"imagests", "imagestest"})
 TEST_LABEL_WORDS = frozenset({"labelsts", "labelstest"})
+# Folders that hold a part of the study's patients, never the scans of one.
+_PARTS_OF_STUDY = frozenset(
+    {
+        *("train", "training", "tr", "val", "valid", "validation", "va", "test", "testing", "ts"),
+        *("fold", "split", "batch", "part", "site", "center", "centre", "hospital", "cohort", "dataset"),
+    }
+)
 # Folders that say neither, and differ between an image and its label.
 NEUTRAL_FOLDERS = frozenset({"derivatives", "rawdata", "sourcedata"})
 
@@ -49,6 +70,11 @@ def folder_role(folder: str) -> Role | None:
     if words & LABEL_WORDS:
         return "label"
     return "image" if words & IMAGE_WORDS else None
+
+
+def is_part_of_study(folder: str) -> bool:
+    """Tell whether a folder by its name holds a part of the patients, or images or labels: ``train``, ``site 2``."""
+    return folder_role(folder) is not None or bool(set(tokens_of(folder)) & _PARTS_OF_STUDY)
 
 
 def says_label(name: str) -> bool:
