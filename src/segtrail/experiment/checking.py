@@ -9,6 +9,7 @@ from segtrail.dataset.checking.checks import (
     check_dataset,
     describe_failures,
     describe_finding,
+    refuse_unknown_checks,
     unusable_cases,
 )
 from segtrail.dataset.description import DatasetDescription
@@ -59,7 +60,7 @@ def read_and_check(
         InputError: ``data.allow`` names no check.
     """
     cache = None if scan_folder is None else ScanCache(scan_folder, read_all=config.read_all)
-    check_dataset(description, (), config.allow)  # so that a wrong ID is told before a long reading
+    refuse_unknown_checks(config.allow)  # before a long reading
     with narrator.track("Reading and checking", len(description.cases)) as tracker:
         scans = scan_dataset(
             description, config.geometry_tolerance_mm, tracker.advance, None if cache is None else cache.scan

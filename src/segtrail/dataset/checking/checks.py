@@ -263,7 +263,7 @@ def check_dataset(
     Raises:
         InputError: An ID names no check.
     """
-    _refuse_unknown(allow)
+    refuse_unknown_checks(allow)
     findings: dict[str, list[Finding]] = defaultdict(list)
     for finding in (
         *description.findings,
@@ -322,7 +322,12 @@ def describe_failures(results: Sequence[CheckResult]) -> str:
     return "\n".join(lines)
 
 
-def _refuse_unknown(allow: Collection[str]) -> None:
+def refuse_unknown_checks(allow: Collection[str]) -> None:
+    """Make sure that every ID names a check that stops training.
+
+    Raises:
+        InputError: One does not.
+    """
     known = [check.id for check in CHECKS if check.severity == "error"]
     for name in allow:
         if name not in known:
