@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from segtrail.errors import InputError, TrainingFailed
-from segtrail.experiment import predict_run as module
+from segtrail.experiment import prediction_work as module
 from segtrail.inference.predictor import Predictor
 from segtrail.record.prediction import PredictionFolder
 
