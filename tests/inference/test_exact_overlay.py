@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import segtrail
-from segtrail.experiment import predict_run as module
+from segtrail.experiment import prediction_work
 from segtrail.experiment.predict_run import PredictionRequest, predict_run
 from segtrail.progress import Narrator
 from segtrail.record.run_folder import RunFolder
@@ -57,7 +57,7 @@ def run(quick_run_dir: Path) -> segtrail.Run:
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "draw_case_panel", lambda path, *_, **__: path.touch())
+    monkeypatch.setattr(prediction_work, "draw_case_panel", lambda path, *_, **__: path.touch())
 
 
 @pytest.mark.parametrize("rotation", [np.eye(3), OBLIQUE], ids=["straight", "oblique"])
