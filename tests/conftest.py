@@ -1,6 +1,7 @@
 """Small synthetic data sets in the decathlon's layout, written with nibabel."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ import permissions
 
 settings.register_profile("segtrail", deadline=None)
 settings.load_profile("segtrail")
+# A shell that starts the tests in the background has them ignore Ctrl-C, which many of them raise.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Array = NDArray[Any]
 SHAPE = (20, 18, 14)
