@@ -16,6 +16,8 @@ from segtrail.config.section import (
     Spacing3D,
 )
 
+ONLY_STAGE = "main"
+StageName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 
 
@@ -118,7 +120,11 @@ class PreprocessConfig(Section):
 class PatchConfig(Section):
     """The pieces of volume that the network sees in training."""
 
-    patch_size: Size3D = Field((96, 96, 96), description="Voxels (x, y, z) of one patch.")
+    patch_size: Size3D | None = Field(
+        (96, 96, 96),
+        description="Voxels (x, y, z) of one patch; null takes the largest training volume in a first stage and the "
+        "region around the organs in a later one, as far as the memory allows.",
+    )
     pos_neg_ratio: Annotated[float, Field(ge=0)] = Field(
         1.0, description="Patches centred on foreground for every patch centred anywhere."
     )
@@ -171,6 +177,16 @@ class TrainConfig(Section):
     )
     gradient_clip: PositiveFloat | None = Field(
         12.0, description="Largest norm of the gradient; null: no limit."
+    )
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="Decay, per step, of a moving average of the weights, which is then what is validated, kept and "
+        "used; null takes the weights themselves.",
+    )
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="The epoch whose weights best.pt holds: best by validation Dice, or last, so that the validation "
+        "cases choose nothing.",
     )
     loss: LossConfig = Field(LossConfig(), description="The loss.")
 
@@ -310,8 +326,37 @@ class InferConfig(Section):
     roi_size: Size3D | None = Field(None, description="Voxels of one window; null takes patch.patch_size.")
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="Overlap of neighbouring windows.")
     batch_size: PositiveInt = Field(1, description="Windows that go through the network together.")
+    flips: tuple[Annotated[int, Field(ge=0, le=2, strict=True)], ...] = Field(
+        (),
+        description="Axes (0 x, 1 y, 2 z) along which the image is mirrored too, every combination, and the results "
+        "averaged; for networks trained with such flips.",
+    )
+    largest_component: bool = Field(
+        False, description="Keep only the largest connected part of each class."
+    )
     nsd_tolerances_mm: tuple[PositiveFloat, ...] = Field(
         (1.0, 2.0), description="Tolerances, in mm, at which the normalised surface Dice is reported."
+    )
+
+
+class RegionConfig(Section):
+    """Where a later stage looks: around what the stage before it finds."""
+
+    margin_mm: Annotated[float, Field(ge=0)] = Field(
+        15.0, description="Room around the organs on every side, when the size of the region is chosen."
+    )
+    shift_mm: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="Largest random shift of a training region along each axis, beyond the error it has."
+    )
+    anywhere_fraction: Fraction = Field(
+        0.1,
+        description="Share of training patches taken from anywhere in the volume, so that the stage can also search "
+        "all of it where the regions fail.",
+    )
+    crossfit_folds: Annotated[int, Field(ge=2, strict=True)] = Field(
+        3,
+        description="Networks of the stage before, each trained without its share of the training cases, that find "
+        "the regions of those.",
     )
 
 
@@ -321,6 +366,21 @@ class ReportConfig(Section):
     enabled: bool = Field(True, description="Make report.pdf when training ends.")
     bootstrap_samples: PositiveInt = Field(2000, description="Resamples behind each interval of a mean.")
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Coverage of the intervals.")
+
+
+class StageConfig(Section):
+    """One network of a run: what it sees, how it is trained, how it segments."""
+
+    preprocess: PreprocessConfig = Field(PreprocessConfig(), description="What is done to every volume once.")
+    patch: PatchConfig = Field(PatchConfig(), description="What the network sees in training.")
+    augment: AugmentConfig = Field(AugmentConfig(), description="Random changes to the patches.")
+    train: TrainConfig = Field(TrainConfig(), description="The training loop.")
+    model: ModelConfig = Field(UNet3DConfig(name="unet3d"), description="The network.")
+    optim: OptimConfig = Field(OptimConfig(), description="The optimiser.")
+    infer: InferConfig = Field(InferConfig(), description="How full volumes are segmented and measured.")
+    region: RegionConfig = Field(
+        RegionConfig(), description="Where a later stage looks; a first stage looks everywhere."
+    )
 
 
 class Config(Section):
@@ -339,3 +399,18 @@ class Config(Section):
     optim: OptimConfig = Field(OptimConfig(), description="The optimiser.")
     infer: InferConfig = Field(InferConfig(), description="How full volumes are segmented and measured.")
     report: ReportConfig = Field(ReportConfig(), description="The report at the end.")
+    region: RegionConfig = Field(
+        RegionConfig(), description="Where a later stage looks; a first stage looks everywhere."
+    )
+    stages: dict[StageName, StageConfig] = Field(
+        {},
+        description="Networks that work one after the other; each takes the sections above as they are and says only "
+        "what differs. None: one stage.",
+    )
+
+    def stage_configs(self) -> dict[str, StageConfig]:
+        """Return the stages by name, in their order; a configuration without any is one stage, called main."""
+        if self.stages:
+            return dict(self.stages)
+        sections = {name: getattr(self, name) for name in StageConfig.model_fields}
+        return {ONLY_STAGE: StageConfig(**sections)}
