@@ -11,7 +11,7 @@ from segtrail.dataset.description import CaseFiles
 from segtrail.evaluation.metrics import ClassMetrics, compute_class_metrics, compute_dice
 from segtrail.images.geometry import shear_factor, spacing_mm
 from segtrail.images.nifti import Volume, read_channels, read_volume
-from segtrail.inference.predictor import Predictor
+from segtrail.inference.predictor import Predictor, Segmentation
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,18 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class CaseEvaluation:
-    """One case: its image, its two label maps on the image's grid, and the metrics of each class."""
+    """One case: its image, its reference and its segmentation on the image's grid, and the metrics of each class."""
 
     case: str
     volume: Volume
     reference: NDArray[np.uint8]
-    prediction: NDArray[np.uint8]
+    segmentation: Segmentation
     results: tuple[ClassResult, ...]
+
+    @property
+    def prediction(self) -> NDArray[np.uint8]:
+        """The predicted label map, shape (x, y, z)."""
+        return self.segmentation.labels
 
 
 def evaluate_cases(
@@ -57,14 +62,14 @@ def evaluate_cases(
     for files, side in cases:
         volume = read_channels(files.image_paths(root))
         reference = read_volume(root / files.label).data[0].astype(np.uint8)
-        prediction = predictor.segment(volume)
+        segmentation = predictor.predict(volume)
         results = tuple(
             ClassResult(
                 files.case,
                 side,
                 name,
                 compute_class_metrics(
-                    prediction == value,
+                    segmentation.labels == value,
                     reference == value,
                     spacing_mm(volume.affine),
                     tolerances_mm,
@@ -73,7 +78,7 @@ def evaluate_cases(
             )
             for value, name in class_names.items()
         )
-        yield CaseEvaluation(files.case, volume, reference, prediction, results)
+        yield CaseEvaluation(files.case, volume, reference, segmentation, results)
 
 
 def mean_dice(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], values: Iterable[int]) -> float:

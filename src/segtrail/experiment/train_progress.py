@@ -15,10 +15,12 @@ class TrainProgress:
     Args:
         narrator: Where it speaks.
         epochs: Epochs to train.
+        stage: Name of the network in training; empty where there is only one.
     """
 
-    def __init__(self, narrator: Narrator, epochs: int) -> None:
+    def __init__(self, narrator: Narrator, epochs: int, stage: str = "") -> None:
         self._narrator, self._epochs = narrator, epochs
+        self._title = f"{stage}: epoch" if stage else "Epoch"
         self._stack = ExitStack()
         self._tracker: Tracker | None = None
         self._started = time.perf_counter()
@@ -35,7 +37,7 @@ class TrainProgress:
         """Move the bar of the epoch."""
         if self._tracker is None:
             self._tracker = self._stack.enter_context(
-                self._narrator.track(f"Epoch {epoch}/{self._epochs}", steps)
+                self._narrator.track(f"{self._title} {epoch}/{self._epochs}", steps)
             )
         self._tracker.advance(f"loss {loss:.4f}, learning rate {rate:.2e}")
         if step == steps:
@@ -48,7 +50,7 @@ class TrainProgress:
         left = elapsed / row.epoch * (self._epochs - row.epoch)
         score = "" if row.val_dice is None else f", val Dice {row.val_dice:.4f}{' (best)' if is_best else ''}"
         self._narrator.say(
-            f"Epoch {row.epoch}/{self._epochs}: loss {row.train_loss:.4f} (Dice {row.train_loss_dice:.4f}, "
+            f"{self._title} {row.epoch}/{self._epochs}: loss {row.train_loss:.4f} (Dice {row.train_loss_dice:.4f}, "
             f"cross entropy {row.train_loss_cross_entropy:.4f}){score}, learning rate {row.learning_rate:.2e}, "
             f"{row.seconds:.1f} s, {row.patches_per_second:.2f} patches/s, {_minutes(left)} left"
         )

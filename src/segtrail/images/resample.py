@@ -33,16 +33,18 @@ def resample_linear(
     step: Sequence[float],
     shape: Shape3D,
     *,
+    start: Sequence[float] = (0.0, 0.0, 0.0),
     antialias: bool = False,
 ) -> NDArray[np.float32]:
-    """Sample a volume at the points ``index * step`` of its own grid.
+    """Sample a volume at the points ``start + index * step`` of its own grid.
 
-    Points beyond the last voxel take its value.
+    Points beyond the first or last voxel take its value.
 
     Args:
         volume: Shape (x, y, z).
         step: Distance between the new samples along each axis, in voxels of ``volume``.
         shape: Number of new samples along each axis.
+        start: Place of the first new sample, in voxels of ``volume``.
         antialias: Smooth first along axes that are sampled down, with a Gaussian of
             sigma (step - 1) / 2 voxels, as scikit-image's ``resize`` does.
 
@@ -50,11 +52,12 @@ def resample_linear(
         The sampled volume, float32.
     """
     for axis in range(3):
-        if abs(step[axis] - 1.0) < _NEARLY_EQUAL and volume.shape[axis] == shape[axis]:
+        is_same = abs(step[axis] - 1.0) < _NEARLY_EQUAL and abs(start[axis]) < _NEARLY_EQUAL
+        if is_same and volume.shape[axis] == shape[axis]:
             continue
         if antialias and step[axis] > 1.0:
             volume = ndimage.gaussian_filter1d(volume, (step[axis] - 1.0) / 2.0, axis=axis, mode="nearest")
-        volume = _interpolate_axis(volume, axis, step[axis], shape[axis])
+        volume = _interpolate_axis(volume, axis, start[axis], step[axis], shape[axis])
     return volume
 
 
@@ -88,9 +91,11 @@ def resample_labels(labels: NDArray[np.uint8], step: Sequence[float], shape: Sha
     return result
 
 
-def _interpolate_axis(volume: NDArray[np.float32], axis: int, step: float, count: int) -> NDArray[np.float32]:
+def _interpolate_axis(
+    volume: NDArray[np.float32], axis: int, start: float, step: float, count: int
+) -> NDArray[np.float32]:
     last = volume.shape[axis] - 1
-    position = np.minimum(np.arange(count) * step, last)
+    position = np.clip(start + np.arange(count) * step, 0, last)
     lower = np.minimum(np.floor(position).astype(np.intp), max(last - 1, 0))
     upper = np.minimum(lower + 1, last)
     weight = (position - lower).astype(np.float32)

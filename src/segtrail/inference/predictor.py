@@ -1,63 +1,73 @@
-"""Segmenting full volumes with a trained network."""
+"""Segmenting full volumes with the trained networks of a run: one, or one after the other."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import psutil
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from segtrail.compute import Compute
-from segtrail.config.schema import Config
+from segtrail.config.schema import PreprocessConfig
 from segtrail.errors import InputError, TrainingFailed
 from segtrail.images.nifti import Volume
-from segtrail.networks.build import BuiltNetwork
+from segtrail.inference.components import keep_largest_components
+from segtrail.inference.guard import GuardNote
+from segtrail.inference.network_pass import BoxScores, Mode, NetworkPass
+from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.preprocessing.grid import WorkingGrid
 from segtrail.preprocessing.prepare import prepare_image, working_grid
 from segtrail.training.memory import is_out_of_memory
 
-Mode = Literal["sliding_window", "whole_volume"]
 
-# Share of the device's memory that a whole-volume pass may be expected to take.
-_MEMORY_SHARE = 0.25
+@dataclass(frozen=True)
+class Region:
+    """A box that the last network looked at, along RAS; lengths from the middle of the volume's first voxel."""
+
+    low_mm: tuple[float, float, float]
+    size_mm: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What the network makes of one image.
+    """What the networks make of one image.
 
     Attributes:
         labels: Label map on the file's own grid, shape (x, y, z), uint8.
         probabilities: Shape (classes, x, y, z) on the same grid, float32, background first; None unless asked for.
-        mode: How the image went through the network.
+            They are those before small components are taken out.
+        mode: How the image went through the last network.
+        regions: Where the last network looked first; empty where it had no regions to look at.
+        guard: What was out of the ordinary, and what was done about it.
     """
 
     labels: NDArray[np.uint8]
     probabilities: NDArray[np.float32] | None
     mode: Mode
+    regions: tuple[Region, ...] = ()
+    guard: tuple[GuardNote, ...] = ()
 
 
 class Predictor:
     """Segments volumes as the configuration says.
 
     Args:
-        built: The network, weights loaded, on its device.
-        config: The run's configuration, spacing resolved.
-        compute: Device and precision.
+        first: The network that goes over the whole volume.
+        second: The network that looks where the first one found something; None where the first one's result counts.
         n_classes: Classes, background included.
 
     Attributes:
-        modes_used: How the volumes so far went through the network.
+        modes_used: How the volumes so far went through the last network.
     """
 
-    def __init__(self, built: BuiltNetwork, config: Config, compute: Compute, n_classes: int) -> None:
-        self._built, self._config, self._compute, self._n_classes = built, config, compute, n_classes
-        self._bytes_per_voxel: float | None = None
+    def __init__(self, first: NetworkPass, second: RegionPass | None, n_classes: int) -> None:
+        self._first, self._second, self._n_classes = first, second, n_classes
         self.modes_used: set[Mode] = set()
+
+    @property
+    def spacings_mm(self) -> tuple[tuple[float, float, float], ...]:
+        """Spacing of each network's working grid."""
+        return tuple(network.spacing_mm for network in self._networks())
 
     def predict(self, volume: Volume, *, probabilities: bool = False) -> Segmentation:
         """Segment an image as its file holds it.
@@ -70,27 +80,20 @@ class Predictor:
             Labels, and probabilities whose largest is the label.
 
         Raises:
-            InputError: It can't fit into the memory at the network's spacing.
+            InputError: It can't fit into the memory at a network's spacing.
             TrainingFailed: The memory ran out.
         """
         with _memory_watched():
-            grid = working_grid(volume, self._config.preprocess)
-            self._refuse_beyond_memory(grid, volume.data.shape[0])
-            scores, mode = self._probabilities(prepare_image(volume, grid, self._config.preprocess))
-            on_file = grid.scores_on_file_grid(scores) if probabilities else None
-            return Segmentation(grid.labels_on_file_grid(scores), on_file, mode)
-
-    def _refuse_beyond_memory(self, grid: WorkingGrid, n_channels: int) -> None:
-        """Refuse, before any memory is taken, what can't fit: a header in other units than mm asks for that."""
-        needed = 4.0 * float(np.prod(grid.shape, dtype=np.float64)) * (n_channels + 2 * self._n_classes)
-        if needed > psutil.virtual_memory().total:
-            sizes = ["x".join(map(str, shape)) for shape in (grid.native_shape, grid.shape)]
-            spacing = " x ".join(f"{mm:g}" for mm in grid.native_spacing_mm)
-            raise InputError(
-                f"The image of {sizes[0]} voxels of {spacing} mm would be {sizes[1]} voxels at the network's spacing, "
-                f"for which about {needed / 1e9:.0f} GB of memory are needed. Look at the spacing and the units in "
-                "its header."
-            )
+            for network in self._networks():
+                grid = working_grid(volume, network.config.preprocess)
+                self._refuse_beyond_memory(grid, volume.data.shape[0])
+            grid, image = _prepare(volume, self._first.config.preprocess)
+            scores, mode = self._first.everywhere(image)
+            if self._second is None:
+                return self._finish(BoxScores(scores, (0, 0, 0)), grid, mode, probabilities)
+            where = self._second.search(scores, self._first.spacing_mm)
+            grid, image = _prepare(volume, self._second.network.config.preprocess)
+            return self._look_closer(image, grid, where, probabilities)
 
     def segment(self, volume: Volume) -> NDArray[np.uint8]:
         """Segment an image as its file holds it.
@@ -107,10 +110,10 @@ class Predictor:
         return self.predict(volume).labels
 
     def segment_prepared(self, image: NDArray[np.float32], grid: WorkingGrid) -> NDArray[np.uint8]:
-        """Segment an image that is preprocessed already.
+        """Segment, with the first network alone, an image that is preprocessed already.
 
         Args:
-            image: Shape (C, x, y, z) on the working grid.
+            image: Shape (C, x, y, z) on the first network's working grid.
             grid: How the working grid maps to the file's.
 
         Returns:
@@ -120,85 +123,85 @@ class Predictor:
             TrainingFailed: The memory ran out.
         """
         with _memory_watched():
-            return grid.labels_on_file_grid(self._probabilities(image)[0])
+            scores, mode = self._first.everywhere(image)
+            return self._finish(BoxScores(scores, (0, 0, 0)), grid, mode, probabilities=False).labels
 
-    def _probabilities(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], Mode]:
-        """Return probabilities (classes, x, y, z) on the working grid, float32, and how they were computed."""
-        network = self._built.network
-        was_training = network.training
-        network.eval()
-        try:
-            with torch.inference_mode():
-                result, mode = self._infer(torch.from_numpy(np.array(image))[None])
-        finally:
-            network.train(was_training)
+    def segment_where(self, image: NDArray[np.float32], grid: WorkingGrid, where: Search) -> Segmentation:
+        """Segment, with the second network, a preprocessed image in which the first one has found something.
+
+        Args:
+            image: Shape (C, x, y, z) on the second network's working grid.
+            grid: How the working grid maps to the file's.
+            where: What the first network found.
+
+        Returns:
+            Labels on the file's own grid, and what the guard did.
+
+        Raises:
+            TrainingFailed: The memory ran out.
+        """
+        with _memory_watched():
+            return self._look_closer(image, grid, where, probabilities=False)
+
+    def _look_closer(
+        self, image: NDArray[np.float32], grid: WorkingGrid, where: Search, probabilities: bool
+    ) -> Segmentation:
+        assert self._second is not None
+        result = self._second.segment(image, where)
+        scores = result.scores or _nothing(self._n_classes)
+        regions = [_region(start, self._second.network) for start in result.windows]
+        return self._finish(scores, grid, result.mode, probabilities, regions, result.notes)
+
+    def _finish(
+        self,
+        scores: BoxScores,
+        grid: WorkingGrid,
+        mode: Mode,
+        probabilities: bool,
+        regions: Sequence[Region] = (),
+        notes: Sequence[GuardNote] = (),
+    ) -> Segmentation:
+        """Bring the last network's probabilities to the file's grid."""
         self.modes_used.add(mode)
-        return np.asarray(result[0].float().cpu().numpy()), mode
+        labels = grid.labels_on_file_grid(scores.values, scores.origin)
+        left_out: list[GuardNote] = []
+        if self._networks()[-1].config.infer.largest_component:
+            labels, left_out = keep_largest_components(labels, voxel_ml=float(np.prod(grid.native_spacing_mm)) / 1000)
+        on_file = grid.scores_on_file_grid(scores.values, scores.origin) if probabilities else None
+        return Segmentation(labels, on_file, mode, tuple(regions), (*notes, *left_out))
 
-    def _infer(self, image: Tensor) -> tuple[Tensor, Mode]:
-        mode = self._choose_mode(image)
-        return self._whole_volume(image) if mode == "whole_volume" else self._sliding_window(image), mode
+    def _networks(self) -> list[NetworkPass]:
+        return [self._first, *([self._second.network] if self._second else [])]
 
-    def _whole_volume(self, image: Tensor) -> Tensor:
-        divisor = self._built.size_divisor or (1, 1, 1)
-        size = image.shape[2:]
-        padded = _pad_to(image, [-(-n // d) * d for n, d in zip(size, divisor, strict=True)])
-        return _crop_to(self._forward(padded.to(self._compute.device)), size)
+    def _refuse_beyond_memory(self, grid: WorkingGrid, n_channels: int) -> None:
+        """Refuse, before any memory is taken, what can't fit: a header in other units than mm asks for that."""
+        needed = 4.0 * float(np.prod(grid.shape, dtype=np.float64)) * (n_channels + 2 * self._n_classes)
+        if needed > psutil.virtual_memory().total:
+            sizes = ["x".join(map(str, shape)) for shape in (grid.native_shape, grid.shape)]
+            spacing = " x ".join(f"{mm:g}" for mm in grid.native_spacing_mm)
+            raise InputError(
+                f"The image of {sizes[0]} voxels of {spacing} mm would be {sizes[1]} voxels at the network's spacing, "
+                f"for which about {needed / 1e9:.0f} GB of memory are needed. Look at the spacing and the units in "
+                "its header."
+            )
 
-    def _sliding_window(self, image: Tensor) -> Tensor:
-        from monai.inferers import sliding_window_inference
 
-        infer = self._config.infer
-        roi_size = infer.roi_size or self._config.patch.patch_size
-        size = image.shape[2:]
-        result: Tensor = sliding_window_inference(
-            _pad_to(image, [max(n, roi) for n, roi in zip(size, roi_size, strict=True)]),
-            roi_size=roi_size,
-            sw_batch_size=infer.batch_size,
-            predictor=self._forward,
-            overlap=infer.overlap,
-            mode="gaussian",
-            sw_device=self._compute.device,
-            device=torch.device("cpu"),
-        )
-        return _crop_to(result, size)
+def _prepare(volume: Volume, config: PreprocessConfig) -> tuple[WorkingGrid, NDArray[np.float32]]:
+    grid = working_grid(volume, config)
+    return grid, prepare_image(volume, grid, config)
 
-    def _forward(self, windows: Tensor) -> Tensor:
-        """Return probabilities (B, classes, x, y, z), float32; of deep supervision only the full output."""
-        with self._compute.autocast():
-            output: Tensor = self._built.network(windows)
-        logits = output[:, 0] if output.ndim == 6 else output
-        return torch.softmax(logits.float(), dim=1)
 
-    def _choose_mode(self, image: Tensor) -> Mode:
-        mode = self._config.infer.mode
-        if mode != "auto":
-            return mode
-        if self._built.normalises_each_input or self._built.size_divisor is None:
-            return "sliding_window"
-        if self._bytes_per_voxel is None:
-            self._bytes_per_voxel = self._measure_bytes_per_voxel(int(image.shape[1]))
-        expected = self._bytes_per_voxel * float(np.prod(image.shape[2:]))
-        return "whole_volume" if expected < _MEMORY_SHARE * self._compute.memory_bytes() else "sliding_window"
+def _nothing(n_classes: int) -> BoxScores:
+    """Return scores that say background everywhere."""
+    values = np.zeros((n_classes, 1, 1, 1), dtype=np.float32)
+    values[0] = 1.0
+    return BoxScores(values, (0, 0, 0))
 
-    def _measure_bytes_per_voxel(self, n_channels: int) -> float:
-        """Sum the outputs of all layers on a small input: an upper bound, since torch frees many of them."""
-        total = 0
-        modules = [module for module in self._built.network.modules() if not list(module.children())]
 
-        def count(_module: nn.Module, _inputs: object, output: object) -> None:
-            nonlocal total
-            if isinstance(output, Tensor):
-                total += output.numel() * output.element_size()
-
-        hooks = [module.register_forward_hook(count) for module in modules]
-        size = [2 * divisor for divisor in (self._built.size_divisor or (16, 16, 16))]
-        try:
-            self._forward(torch.zeros(1, n_channels, *size, device=self._compute.device))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return total / float(np.prod(size))
+def _region(start: Sequence[int], network: NetworkPass) -> Region:
+    spacing = np.asarray(network.spacing_mm)
+    low, size = (np.asarray(start) - 0.5) * spacing, np.asarray(network.window) * spacing
+    return Region((float(low[0]), float(low[1]), float(low[2])), (float(size[0]), float(size[1]), float(size[2])))
 
 
 @contextmanager
@@ -213,14 +216,3 @@ def _memory_watched() -> Iterator[None]:
                 "infer.mode=sliding_window, infer.batch_size=1 or a smaller window (infer.roi_size)."
             ) from None
         raise
-
-
-def _pad_to(image: Tensor, size: Sequence[int]) -> Tensor:
-    """Pad behind the last voxel with each channel's lowest intensity, as training patches are."""
-    padded = image.amin(dim=(2, 3, 4), keepdim=True).expand(*image.shape[:2], *size).clone()
-    padded[:, :, : image.shape[2], : image.shape[3], : image.shape[4]] = image
-    return padded
-
-
-def _crop_to(volume: Tensor, size: Sequence[int]) -> Tensor:
-    return volume[:, :, : size[0], : size[1], : size[2]]

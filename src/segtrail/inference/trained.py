@@ -1,16 +1,20 @@
 """Opening the network of a run for inference."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from segtrail.compute import Compute, set_up_compute
 from segtrail.config.explain import explain_validation_error
-from segtrail.config.schema import Config
+from segtrail.config.schema import Config, StageConfig
 from segtrail.errors import InputError
+from segtrail.inference.expectation import Expectation
+from segtrail.inference.network_pass import NetworkPass
 from segtrail.inference.predictor import Predictor
+from segtrail.inference.region_pass import RegionPass
 from segtrail.networks.build import build_network
 from segtrail.record.hashing import hash_file
 from segtrail.training.checkpoint import load_checkpoint
@@ -64,29 +68,69 @@ def open_trained_network(
     name = f"checkpoints/{checkpoint}.pt"
     try:
         config = Config.model_validate(content["config"])
-        labels = {int(value): str(label) for value, label in content["labels"].items()}
-        assert config.preprocess.spacing is not None
-        built = build_network(
-            config.model,
-            content["n_channels"],
-            len(labels),
-            config.patch.patch_size,
-            config.preprocess.spacing,
-        )
-        built.network.load_state_dict(content["networks"]["main"])
-        facts = int(content["n_channels"]), int(content["epoch"])
-        fingerprint = str(content["dataset_fingerprint"])
+    except KeyError:
+        raise InputError(f"{name} holds no configuration.") from None
     except ValidationError as error:
         raise InputError(explain_validation_error(error, name)) from None
+    compute = _compute_for_inference(config, device)
+    stages = config.stage_configs()
+    try:
+        labels = {int(value): str(label) for value, label in content["labels"].items()}
+        networks = content["networks"]
+        _require_all(networks, stages, name)
+        passes = [
+            _load(networks[stage], stages[stage], int(content["n_channels"]), len(labels), compute)
+            for stage in stages
+        ]
+        predictor = make_predictor(passes, content.get("expectation"), len(labels))
+        facts = int(content["n_channels"]), int(content["epoch"])
+        fingerprint = str(content["dataset_fingerprint"])
     except (KeyError, AttributeError, AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{name} does not hold a network that its configuration describes: {error}."
         ) from None
-    compute = _compute_for_inference(config, device)
+    return TrainedNetwork(predictor, config, labels, *facts, hash_file(path), fingerprint, compute)
+
+
+def make_predictor(
+    passes: Sequence[NetworkPass], expectation: Mapping[str, Any] | None, n_classes: int
+) -> Predictor:
+    """Put the networks of a run together.
+
+    Args:
+        passes: The networks in the order of their stages, one or two.
+        expectation: What the training cases say of a result, as a checkpoint holds it; needed by two networks.
+        n_classes: Classes, background included.
+
+    Raises:
+        KeyError: The expectation is not whole.
+    """
+    if len(passes) == 1:
+        return Predictor(passes[0], None, n_classes)
+    return Predictor(passes[0], RegionPass(passes[1], Expectation.of_mapping(expectation or {})), n_classes)
+
+
+def _require_all(networks: Mapping[str, Any], stages: Mapping[str, StageConfig], name: str) -> None:
+    missing = [stage for stage in stages if stage not in networks]
+    if missing:
+        raise InputError(
+            f"{name} holds no network of the stage {', '.join(missing)}: the run ended before that was trained. "
+            "Train again."
+        )
+
+
+def _load(
+    state: dict[str, Any], config: StageConfig, n_channels: int, n_classes: int, compute: Compute
+) -> NetworkPass:
+    assert config.preprocess.spacing is not None
+    assert config.patch.patch_size is not None
+    built = build_network(
+        config.model, n_channels, n_classes, config.patch.patch_size, config.preprocess.spacing
+    )
+    built.network.load_state_dict(state)
     built.place(compute.device, config.train.channels_last)
     built.network.eval()
-    predictor = Predictor(built, config, compute, len(labels))
-    return TrainedNetwork(predictor, config, labels, *facts, hash_file(path), fingerprint, compute)
+    return NetworkPass(built, config, compute, n_classes)
 
 
 def _compute_for_inference(config: Config, device: str) -> Compute:

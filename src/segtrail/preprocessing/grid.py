@@ -1,5 +1,6 @@
 """The way from a file's own voxel grid to the grid the network works on, and back."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,38 +59,66 @@ class WorkingGrid:
         x, y, z = (want / have for want, have in zip(self.spacing_mm, self.native_spacing_mm, strict=True))
         return x, y, z
 
-    def labels_on_file_grid(self, scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def labels_on_file_grid(self, scores: NDArray[np.float32], origin: Shape3D = (0, 0, 0)) -> NDArray[np.uint8]:
         """Turn class scores on the working grid into a label map on the file's own grid.
 
         The scores are interpolated one class at a time, so that memory does not grow with the classes.
 
         Args:
-            scores: One map per class, background first, shape (classes, x, y, z); larger wins.
+            scores: One map per class, background first, shape (classes, x, y, z); larger wins. They may cover a box
+                of the grid alone; outside of it all is background.
+            origin: First voxel of that box.
 
         Returns:
             The label map in file order, uint8.
         """
-        best = self._at_native_spacing(scores[0])
         labels = np.zeros(self.native_shape, dtype=np.uint8)
+        box = self._native_box(scores.shape[1:], origin)
+        best = self._at_native_spacing(scores[0], origin, box)
+        inside = labels[box]
         for value in range(1, len(scores)):
-            candidate = self._at_native_spacing(scores[value])
+            candidate = self._at_native_spacing(scores[value], origin, box)
             better = candidate > best
-            labels[better] = value
+            inside[better] = value
             best = np.where(better, candidate, best)
         return np.asarray(self.reorientation.undo(labels), dtype=np.uint8)
 
-    def scores_on_file_grid(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    def scores_on_file_grid(
+        self, scores: NDArray[np.float32], origin: Shape3D = (0, 0, 0)
+    ) -> NDArray[np.float32]:
         """Bring class scores to the file's own grid: those that ``labels_on_file_grid`` compares.
 
         Args:
-            scores: One map per class, background first, shape (classes, x, y, z) on the working grid.
+            scores: One map per class, background first, shape (classes, x, y, z), of the grid or a box of it;
+                outside of it stand 1 for the background and 0 for the others.
+            origin: First voxel of that box.
 
         Returns:
             The maps in file order, shape (classes, x, y, z), float32. Their largest is the class in the label map;
             of equal ones the first.
         """
-        maps = (self.reorientation.undo(self._at_native_spacing(score)) for score in scores)
-        return np.stack([np.asarray(on_file, dtype=np.float32) for on_file in maps])
+        box = self._native_box(scores.shape[1:], origin)
+        maps = []
+        for value, score in enumerate(scores):
+            whole = np.full(self.native_shape, 1.0 if value == 0 else 0.0, dtype=np.float32)
+            whole[box] = self._at_native_spacing(score, origin, box)
+            maps.append(np.asarray(self.reorientation.undo(whole), dtype=np.float32))
+        return np.stack(maps)
 
-    def _at_native_spacing(self, score: NDArray[np.float32]) -> NDArray[np.float32]:
-        return resample_linear(score, tuple(1.0 / step for step in self.step), self.native_shape)
+    def _native_box(self, shape: tuple[int, ...], origin: Shape3D) -> tuple[slice, ...]:
+        """Return the native voxels whose nearest working voxel lies in a box; all of them for the whole grid."""
+        box = []
+        for first, n, whole, native, step in zip(
+            origin, shape, self.shape, self.native_shape, self.step, strict=True
+        ):
+            start = max(math.ceil((first - 0.5) * step), 0)
+            stop = min(math.floor((first + n - 0.5) * step) + 1, native)
+            box.append(slice(start, native if first + n >= whole else stop))
+        return tuple(box)
+
+    def _at_native_spacing(
+        self, score: NDArray[np.float32], origin: Shape3D, box: tuple[slice, ...]
+    ) -> NDArray[np.float32]:
+        x, y, z = (side.stop - side.start for side in box)
+        start = [side.start / step - first for side, step, first in zip(box, self.step, origin, strict=True)]
+        return resample_linear(score, tuple(1.0 / step for step in self.step), (x, y, z), start=start)

@@ -14,6 +14,7 @@ SCHEMA_VERSION = 1
 class HistoryRow:
     """What one epoch gave; see ``docs/run-folder.md``."""
 
+    stage: str
     epoch: int
     train_loss: float
     train_loss_dice: float

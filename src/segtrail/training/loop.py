@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from segtrail.compute import Compute
-from segtrail.config.schema import Config
+from segtrail.config.schema import StageConfig
 from segtrail.errors import Interrupted, SegtrailError, TrainingFailed
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import LossValue, SegmentationLoss
@@ -20,9 +20,10 @@ from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import derive_seed
 from segtrail.record.history import HistoryRow, append_history
 from segtrail.stop_request import StopRequest, leave_signals_to_the_main_process, listen_for_stop
+from segtrail.training.average import AveragedNetwork
 from segtrail.training.checkpoint import save_checkpoint
 from segtrail.training.memory import is_out_of_memory, out_of_memory, peak_memory_mb
-from segtrail.training.patches import EpochBatches, PatchDataset, PatchKey
+from segtrail.training.patches import EpochBatches, PatchCentres, PatchDataset, PatchKey
 from segtrail.training.schedule import learning_rate
 
 
@@ -36,13 +37,33 @@ class TrainingObserver(Protocol):
         """An epoch has ended and is on record."""
 
 
+@dataclass(frozen=True)
+class StageRecord:
+    """Where a training stands in its run, and what it writes there.
+
+    Attributes:
+        run_dir: The run folder.
+        stage: Name of the stage, in ``history.csv`` and in the checkpoints.
+        facts: What every checkpoint holds besides weights: configuration and data facts.
+        finished: The networks of the stages before, by name.
+        is_last: Whether ``best.pt`` is this stage's to write.
+    """
+
+    run_dir: Path
+    stage: str
+    facts: dict[str, Any]
+    finished: Mapping[str, dict[str, Any]]
+    is_last: bool
+
+
 @dataclass
 class TrainingOutcome:
     """How a training ended.
 
     Attributes:
-        best_epoch: Epoch with the highest validation Dice, the earliest on a tie.
-        best_val_dice: Its validation Dice.
+        best_epoch: The epoch whose weights were kept: that with the highest validation Dice, the earliest on a tie, or
+            the last one.
+        best_val_dice: Its validation Dice; -1 where it was not validated.
         last_epoch: The last epoch that ended.
         last_val_dice: Its validation Dice.
     """
@@ -74,40 +95,47 @@ class Training:
     """One network in training.
 
     Args:
-        config: The run's configuration, spacing resolved.
+        config: The stage's configuration, spacing and patch size resolved.
         built: The network.
         compute: Device and precision.
         cases: The training cases.
+        n_classes: Classes, background included.
         validate: Returns the mean Dice on full validation volumes, or None where a stop was asked for before
-            all were scored.
-        run_dir: The run folder.
-        checkpoint_facts: What every checkpoint holds besides weights: configuration and data facts.
+            all were scored; None where nothing is validated.
+        record: Where the training is written down.
         observer: Hears of steps and epochs.
+        centres: Where patches are taken from; None takes them from the whole volume.
+
+    Attributes:
+        trained: The network that is validated, kept and used: the one in training, or the average of its weights.
     """
 
     def __init__(
         self,
-        config: Config,
+        config: StageConfig,
         built: BuiltNetwork,
         compute: Compute,
         cases: Sequence[PreparedCase],
-        validate: Callable[[StopRequest], float | None],
-        run_dir: Path,
-        checkpoint_facts: dict[str, Any],
+        n_classes: int,
+        validate: Callable[[BuiltNetwork, StopRequest], float | None] | None,
+        record: StageRecord,
         observer: TrainingObserver,
+        centres: PatchCentres | None = None,
     ) -> None:
         self.config, self.built, self.compute = config, built, compute
-        self.validate, self.run_dir = validate, run_dir
-        self.checkpoint_facts, self.observer = checkpoint_facts, observer
+        self.validate, self.record, self.observer = validate, record, observer
         self.cases = cases
         self.network = built.network
-        self.loss = SegmentationLoss(config.train.loss, len(checkpoint_facts["labels"])).to(compute.device)
+        decay = config.train.ema_decay
+        self.average = None if decay is None else AveragedNetwork(built.network, decay)
+        self.trained = built if self.average is None else replace(built, network=self.average.network)
+        self.loss = SegmentationLoss(config.train.loss, n_classes).to(compute.device)
         self.optimiser = _make_optimiser(self.network, config)
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
         self.batches = EpochBatches(
             len(cases), config.patch.patches_per_case, config.train.batch_size, config.train.seed
         )
-        self.loader = self._make_loader()
+        self.loader = self._make_loader(centres)
         self.total_steps = len(self.batches) * config.train.max_epochs
         self.outcome = TrainingOutcome()
 
@@ -151,6 +179,7 @@ class Training:
         training_seconds = time.perf_counter() - started
         val_dice = self._validate_if_due(epoch, stop)
         row = HistoryRow(
+            self.record.stage,
             epoch,
             *losses.means(),
             val_dice=val_dice,
@@ -184,13 +213,15 @@ class Training:
             raise self._not_finite("gradient", epoch, step)
         self.scaler.step(self.optimiser)
         self.scaler.update()
+        if self.average is not None:
+            self.average.follow(self.network)
         return value
 
     def _validate_if_due(self, epoch: int, stop: StopRequest) -> float | None:
         train = self.config.train
-        if epoch % train.validate_every and epoch != train.max_epochs:
+        if self.validate is None or (epoch % train.validate_every and epoch != train.max_epochs):
             return None
-        val_dice = self.validate(stop)
+        val_dice = self.validate(self.trained, stop)
         if val_dice is None:
             self._save("last.pt", epoch - 1, steps_done_since=len(self.batches))
             raise Interrupted(f"{stop.reason} came in the validation of epoch {epoch}.")
@@ -198,22 +229,29 @@ class Training:
 
     def _record_epoch(self, row: HistoryRow) -> None:
         """Write history and checkpoints; ``last.pt`` comes last, since a resume believes it."""
-        is_best = row.val_dice is not None and row.val_dice > self.outcome.best_val_dice
-        if is_best and row.val_dice is not None:
-            self.outcome.best_epoch, self.outcome.best_val_dice = row.epoch, row.val_dice
-        self.outcome.last_epoch, self.outcome.last_val_dice = row.epoch, row.val_dice
-        append_history(self.run_dir / "history.csv", row)
+        is_best = self._is_best(row)
         if is_best:
+            self.outcome.best_epoch = row.epoch
+            self.outcome.best_val_dice = -1.0 if row.val_dice is None else row.val_dice
+        self.outcome.last_epoch, self.outcome.last_val_dice = row.epoch, row.val_dice
+        append_history(self.record.run_dir / "history.csv", row)
+        if is_best and self.record.is_last:
             self._save("best.pt", row.epoch)
         self._save("last.pt", row.epoch)
         self.observer.on_epoch(row, is_best)
 
+    def _is_best(self, row: HistoryRow) -> bool:
+        if self.config.train.keep == "last":
+            return True
+        return row.val_dice is not None and row.val_dice > self.outcome.best_val_dice
+
     def _save(self, name: str, epoch: int, steps_done_since: int = 0) -> None:
         """Write a checkpoint: the last epoch that ended, and the steps done since then."""
         content: dict[str, Any] = {
-            **self.checkpoint_facts,
+            **self.record.facts,
+            "stage": self.record.stage,
             "epoch": epoch,
-            "networks": {"main": _on_cpu(self.network.state_dict())},
+            "networks": {**self.record.finished, self.record.stage: on_cpu(self.trained.network.state_dict())},
         }
         if name == "last.pt":
             content |= {
@@ -223,12 +261,14 @@ class Training:
                 "best_epoch": self.outcome.best_epoch,
                 "best_val_dice": self.outcome.best_val_dice,
             }
-        save_checkpoint(self.run_dir / "checkpoints" / name, content)
+            if self.average is not None:
+                content["network_in_training"] = on_cpu(self.network.state_dict())
+        save_checkpoint(self.record.run_dir / "checkpoints" / name, content)
 
-    def _make_loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def _make_loader(self, centres: PatchCentres | None) -> DataLoader[tuple[Tensor, Tensor]]:
         workers = self.config.train.num_workers
         return DataLoader(
-            PatchDataset(self.cases, self.config),
+            PatchDataset(self.cases, self.config, centres),
             batch_sampler=self.batches,
             num_workers=workers,
             persistent_workers=workers > 0,
@@ -255,7 +295,7 @@ class Training:
         )
 
 
-def _on_cpu(state: dict[str, Any]) -> dict[str, Any]:
+def on_cpu(state: dict[str, Any]) -> dict[str, Any]:
     """Bring tensors to the CPU; a network of one's own may keep plain values beside them."""
     return {key: value.cpu() if isinstance(value, Tensor) else value for key, value in state.items()}
 
@@ -277,7 +317,7 @@ def _batch_keys(batches: EpochBatches, step: int) -> list[PatchKey]:
     return next(keys for index, keys in enumerate(iterator) if index == step)
 
 
-def _make_optimiser(network: nn.Module, config: Config) -> torch.optim.Optimizer:
+def _make_optimiser(network: nn.Module, config: StageConfig) -> torch.optim.Optimizer:
     optim = config.optim
     if optim.name == "adamw":
         return torch.optim.AdamW(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psutil
 import torch
 
-from segtrail.config.schema import Config
+from segtrail.config.schema import StageConfig
 from segtrail.errors import TrainingFailed
 
 _MEGABYTE = 1024.0 * 1024.0
@@ -42,19 +42,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (RuntimeError, OSError)) and any(sign in text for sign in _SIGNS)
 
 
-def out_of_memory(config: Config, divisor: Sequence[int] | None) -> TrainingFailed:
+def out_of_memory(config: StageConfig, divisor: Sequence[int] | None) -> TrainingFailed:
     """Make the error that names the remedies, with numbers that fit this configuration."""
     remedies = []
     if config.train.batch_size > 1:
         remedies.append(f"train.batch_size={max(config.train.batch_size // 2, 1)}")
-    smaller = smaller_patch(config.patch.patch_size, divisor or (16, 16, 16))
-    if list(config.patch.patch_size) != smaller:
+    patch_size = config.patch.patch_size
+    assert patch_size is not None
+    smaller = smaller_patch(patch_size, divisor or (16, 16, 16))
+    if list(patch_size) != smaller:
         remedies.append(f'"patch.patch_size={smaller}"'.replace(" ", ""))  # quoted for zsh and PowerShell
     if config.train.num_workers > 0:
         remedies.append("train.num_workers=0")
     return TrainingFailed(
         "The memory ran out while training with "
-        f"patch.patch_size={list(config.patch.patch_size)} and train.batch_size={config.train.batch_size}. "
+        f"patch.patch_size={list(patch_size)} and train.batch_size={config.train.batch_size}. "
         f"Start again with {', or '.join(remedies) or 'a smaller network (model.channels)'}, "
         "and close other programs that use the same device."
     )

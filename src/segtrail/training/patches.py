@@ -3,7 +3,7 @@
 A patch is a pure function of (seed, epoch, case, index): any worker makes the same one, in any order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from segtrail.config.schema import Config
+from segtrail.config.schema import StageConfig
 from segtrail.errors import InputError
+from segtrail.images.windows import clamp_start
 from segtrail.networks.build import import_by_path
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import keyed_generator
@@ -61,17 +62,32 @@ class EpochBatches(Sampler[list[PatchKey]]):
             yield [PatchKey(self.epoch, *self._keys[int(position)]) for position in chosen]
 
 
+@dataclass(frozen=True)
+class PatchCentres:
+    """Where the patches of a later stage are taken from: around what the stage before it found.
+
+    Attributes:
+        by_case: For each case the middle of each of its regions, in voxels of the working grid, shape (n, 3).
+    """
+
+    by_case: Mapping[str, NDArray[np.float64]]
+
+
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     """Makes patches from the cache; picklable, so that workers can be spawned.
 
     Args:
         cases: The training cases.
-        config: The run's configuration.
+        config: The stage's configuration.
+        centres: Where patches are taken from; None takes them from the whole volume.
     """
 
-    def __init__(self, cases: Sequence[PreparedCase], config: Config) -> None:
+    def __init__(
+        self, cases: Sequence[PreparedCase], config: StageConfig, centres: PatchCentres | None = None
+    ) -> None:
         self._cases = tuple(cases)
         self._config = config
+        self._centres = centres
 
     def __getitem__(self, key: PatchKey) -> tuple[Tensor, Tensor]:
         """Make one patch: image (C, *patch_size) float32 and labels (*patch_size) uint8."""
@@ -88,10 +104,10 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def _cut(self, case: PreparedCase, generator: np.random.Generator) -> tuple[Image, Labels]:
         image, labels, outside = case.image(), case.label(), case.lowest_intensity()
-        size = self._config.patch.patch_size
-        start = _draw_start(case, labels.shape, size, self._config.patch.pos_neg_ratio, generator)
-        spacing = self._config.preprocess.spacing
+        size, spacing = self._config.patch.patch_size, self._config.preprocess.spacing
+        assert size is not None
         assert spacing is not None
+        start = self._draw_start(case, labels.shape, size, spacing, generator)
         change = (
             draw_spatial_change(self._config.augment, spacing, generator)
             if self._config.augment.enabled
@@ -102,6 +118,30 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
             return _crop(image, start, size, outside), _crop(labels[np.newaxis], start, size, background)[0]
         centre = start + (np.asarray(size) - 1) / 2
         return sample_patch(image, labels, centre, size, change, outside)
+
+    def _draw_start(
+        self,
+        case: PreparedCase,
+        shape: Sequence[int],
+        size: Sequence[int],
+        spacing_mm: Sequence[float],
+        generator: np.random.Generator,
+    ) -> NDArray[np.int64]:
+        if self._centres is not None and generator.random() >= self._config.region.anywhere_fraction:
+            middles = self._centres.by_case[case.case]
+            if len(middles):
+                middle = middles[int(generator.integers(len(middles)))]
+                shift = generator.uniform(-1, 1, size=3) * self._config.region.shift_mm / spacing_mm
+                return _start_around(middle + shift, shape, size)
+        return _draw_start(case, shape, size, self._config.patch.pos_neg_ratio, generator)
+
+
+def _start_around(
+    middle: NDArray[np.float64], shape: Sequence[int], size: Sequence[int]
+) -> NDArray[np.int64]:
+    """Return the first voxel of a patch around a point, moved into the volume as the windows of inference are."""
+    start = middle - (np.asarray(size) - 1) / 2
+    return np.array([clamp_start(*axis) for axis in zip(start.tolist(), size, shape, strict=True)])
 
 
 def _apply_own(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segtrail.compute import Compute
-from segtrail.config.schema import Config
+from segtrail.config.schema import StageConfig
 from segtrail.dataset.description import DatasetDescription
 from segtrail.errors import InputError, SegtrailError
 from segtrail.networks.build import BuiltNetwork
@@ -19,7 +19,7 @@ from segtrail.training.patches import PatchDataset, PatchKey
 
 
 def rehearse(
-    config: Config,
+    config: StageConfig,
     built: BuiltNetwork,
     compute: Compute,
     cases: Sequence[PreparedCase],
@@ -46,14 +46,14 @@ def rehearse(
         if is_out_of_memory(error):
             raise out_of_memory(config, built.size_divisor) from None
         raise InputError(
-            f"The network can't be trained on patches of patch.patch_size {list(config.patch.patch_size)} in "
+            f"The network can't be trained on patches of patch.patch_size {list(config.patch.patch_size or ())} in "
             f"batches of {_smallest_batch(config, len(cases))} (train.batch_size {config.train.batch_size}): "
             f"{_first_line(error)}. Look at model, train.loss and augment.transforms in the configuration."
         ) from error
 
 
 def _compute_loss(
-    config: Config, built: BuiltNetwork, compute: Compute, cases: Sequence[PreparedCase], n_classes: int
+    config: StageConfig, built: BuiltNetwork, compute: Compute, cases: Sequence[PreparedCase], n_classes: int
 ) -> None:
     image, labels = PatchDataset(cases, config)[PatchKey(1, 0, 0)]
     n = _smallest_batch(config, len(cases))
@@ -85,7 +85,7 @@ def _require_shape(output: Tensor, expected: tuple[int, ...]) -> None:
         raise ValueError(f"it gives logits of shape {tuple(output.shape)}, where {expected} is expected")
 
 
-def _smallest_batch(config: Config, n_cases: int) -> int:
+def _smallest_batch(config: StageConfig, n_cases: int) -> int:
     return (n_cases * config.patch.patches_per_case) % config.train.batch_size or config.train.batch_size
 
 

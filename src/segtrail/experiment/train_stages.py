@@ -1,0 +1,161 @@
+"""Training the networks of a run one after the other, the second where the first one looks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from segtrail.compute import Compute
+from segtrail.dataset.folds import divide_groups
+from segtrail.experiment.preparation import PreparedData, Stage, build_stage_network
+from segtrail.experiment.region_record import RegionRecord
+from segtrail.experiment.train_progress import TrainProgress
+from segtrail.experiment.validation import Validation
+from segtrail.inference.expectation import Expectation
+from segtrail.inference.network_pass import NetworkPass
+from segtrail.inference.predictor import Predictor
+from segtrail.inference.region_pass import RegionPass, Search
+from segtrail.networks.build import BuiltNetwork
+from segtrail.progress import Narrator
+from segtrail.randomness import derive_seed, keyed_generator
+from segtrail.record.run_folder import RunFolder
+from segtrail.training.loop import StageRecord, Training, TrainingOutcome, on_cpu
+from segtrail.training.patches import PatchCentres
+
+
+class StageTrainer:
+    """Trains the stages of a run.
+
+    Args:
+        folder: The run folder.
+        stages: The stages in their order, one or two.
+        data: The data set.
+        compute: Device and precision.
+        facts: What every checkpoint holds besides weights.
+        narrator: Hears of progress.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        stages: Sequence[Stage],
+        data: PreparedData,
+        compute: Compute,
+        facts: Mapping[str, Any],
+        narrator: Narrator,
+    ) -> None:
+        self._folder, self._stages, self._data = folder, stages, data
+        self._compute, self._facts, self._narrator = compute, dict(facts), narrator
+        self._n_classes = len(data.description.labels)
+        self._finished: dict[str, dict[str, Any]] = {}
+
+    def run(self) -> TrainingOutcome:
+        """Train every stage.
+
+        Returns:
+            How the last one ended.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM came.
+            TrainingFailed: The loss is not finite, or the memory ran out.
+        """
+        first, *later = self._stages
+        validation = self._validation(first, lambda built: Predictor(self._pass(first, built), None, self._n_classes))
+        trained, outcome = self._train(first, first.name, self._data.split.train, validation, is_last=not later)
+        if not later:
+            return outcome
+        self._finished[first.name] = on_cpu(trained.network.state_dict())
+        return self._train_in_regions(first, self._pass(first, trained), later[0])
+
+    def _train_in_regions(self, first: Stage, first_pass: NetworkPass, second: Stage) -> TrainingOutcome:
+        expected = Expectation.of_mapping(self._facts["expectation"])
+        regions = RegionPass(self._pass(second, second.built), expected)
+        record = RegionRecord(first.name, second, regions)
+        searches = self._cross_fit(first, first_pass, regions, record)
+        where = {case: _search(first, first_pass, regions, case) for case in self._data.split.val}
+        for case, found in where.items():
+            record.add(case, "val", first.name, found)
+        record.write(self._folder.path)
+        for sentence in record.describe():
+            self._narrator.say(sentence)
+        validation = self._validation(
+            second,
+            lambda built: Predictor(
+                first_pass, RegionPass(self._pass(second, built), expected), self._n_classes
+            ),
+            where,
+        )
+        centres = PatchCentres(
+            {case: regions.centres(found, second.shape_of(case)) for case, found in searches.items()}
+        )
+        train = self._data.split.train
+        return self._train(second, second.name, train, validation, is_last=True, centres=centres)[1]
+
+    def _cross_fit(
+        self, first: Stage, first_pass: NetworkPass, regions: RegionPass, record: RegionRecord
+    ) -> dict[str, Search]:
+        """Find the regions of each training case with a network that did not train on it."""
+        train, wanted = self._data.split.train, self._stages[-1].config.region.crossfit_folds
+        groups = [group for group in self._data.groups if group[0] in train]
+        n = min(wanted, len(groups))
+        if n < 2:
+            self._narrator.say(
+                "All training cases belong together, so that none can be left out: their regions come from the "
+                f"network of {first.name} itself, which knows them."
+            )
+            found = {case: _search(first, first_pass, regions, case) for case in train}
+            for case, search in found.items():
+                record.add(case, "train", first.name, search)
+            return found
+        found = {}
+        parts = divide_groups(groups, n, keyed_generator(first.config.train.seed, "crossfit"))
+        for number, part in enumerate(parts, start=1):
+            name = f"{first.name}_fold{number}"
+            rest = [case for case in train if case not in part]
+            helper = first.reseeded(derive_seed(first.config.train.seed, name))
+            built = build_stage_network(helper.config, self._data.description, self._compute)
+            trained, _ = self._train(replace(helper, built=built), name, rest, None, is_last=False)
+            network = self._pass(helper, trained)
+            for case in sorted(part):
+                found[case] = _search(first, network, regions, case)
+                record.add(case, "train", name, found[case])
+        return found
+
+    def _train(
+        self,
+        stage: Stage,
+        name: str,
+        cases: Sequence[str],
+        validation: Validation | None,
+        *,
+        is_last: bool,
+        centres: PatchCentres | None = None,
+    ) -> tuple[BuiltNetwork, TrainingOutcome]:
+        record = StageRecord(self._folder.path, name, self._facts, self._finished, is_last)
+        label = "" if len(self._stages) == 1 else name
+        with TrainProgress(self._narrator, stage.config.train.max_epochs, label) as observer:
+            training = Training(
+                config=stage.config,
+                built=stage.built,
+                compute=self._compute,
+                cases=[stage.prepared[case] for case in cases],
+                n_classes=self._n_classes,
+                validate=validation,
+                record=record,
+                observer=observer,
+                centres=centres,
+            )
+            outcome = training.run()
+        return training.trained, outcome
+
+    def _validation(
+        self, stage: Stage, make_predictor: Any, where: Mapping[str, Search] | None = None
+    ) -> Validation:
+        return Validation(make_predictor, self._data, stage.prepared, stage.spacing_mm, self._narrator, where)
+
+    def _pass(self, stage: Stage, built: BuiltNetwork) -> NetworkPass:
+        return NetworkPass(built, stage.config, self._compute, self._n_classes)
+
+
+def _search(first: Stage, network: NetworkPass, regions: RegionPass, case: str) -> Search:
+    scores, _ = network.everywhere(first.prepared[case].image())
+    return regions.search(scores, network.spacing_mm)

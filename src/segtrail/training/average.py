@@ -1,0 +1,40 @@
+"""An exponential moving average of a network's weights, which generalises better than the last of them."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class AveragedNetwork:
+    """A copy of a network that follows it slowly.
+
+    Statistics of normalisation layers are averaged like the weights; counters are taken over. In the first steps the
+    decay is smaller, (1 + step) / (10 + step), so that the fresh weights are soon forgotten (as in TensorFlow's
+    ``ExponentialMovingAverage`` with ``num_updates``).
+
+    Args:
+        network: The network to copy.
+        decay: Share of the average that stays in each step.
+
+    Attributes:
+        network: The average.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self._decay, self._steps = decay, 0
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module) -> None:
+        """Move the average towards the network's present weights."""
+        self._steps += 1
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        averages = self.network.state_dict(keep_vars=True)
+        for name, value in network.state_dict(keep_vars=True).items():
+            if not isinstance(value, torch.Tensor):
+                continue
+            if value.is_floating_point():
+                averages[name].lerp_(value, 1.0 - decay)
+            else:
+                averages[name].copy_(value)
