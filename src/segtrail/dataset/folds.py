@@ -79,7 +79,7 @@ def refuse_unfit_request(config: SplitConfig, n_folds: int) -> None:
     if config.val is not None:
         raise InputError(
             f"split.val names {shown_list(config.val) or 'no cases'}, but a cross-validation chooses the validation "
-            "cases of each fold itself. Add split.val=null; to divide only some of the cases, name those in split.train."
+            "cases of each fold itself. Add split.val=null; to divide only some cases, name them in split.train."
         )
 
 
