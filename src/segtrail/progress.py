@@ -151,7 +151,7 @@ class Narrator:
         self._waiting.clear()
 
     def detach_log(self) -> None:
-        """Write no more to the log, because its run is given up."""
+        """Write no more to the log, because its run has ended or is given up; what follows waits for the next."""
         self._log = None
 
     @contextmanager

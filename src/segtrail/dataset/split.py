@@ -64,8 +64,8 @@ def split_cases(
         InputError: A list names an unknown case or one twice, parts a group, or leaves a side empty.
     """
     cases = [scan.case for scan in scans]
-    _refuse_unknown(cases, config, left_out)
-    groups = _inseparable(scans, config)
+    refuse_unknown_cases(cases, config, left_out)
+    groups = inseparable_cases(scans, config)
     named = set(config.test) | set(config.val or ()) | set(config.train or ())
     rest = [case for case in cases if case not in named]
     if config.val is not None:
@@ -86,7 +86,19 @@ def split_cases(
     return split
 
 
-def _refuse_unknown(cases: Sequence[str], config: SplitConfig, left_out: Mapping[str, Sequence[str]]) -> None:
+def refuse_unknown_cases(
+    cases: Sequence[str], config: SplitConfig, left_out: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse lists and groups with a case that is unknown or can't be used, and lists with a case twice.
+
+    Args:
+        cases: The cases that can be used.
+        config: Lists and groups.
+        left_out: Cases that can't be used, with the IDs of the checks that say so.
+
+    Raises:
+        InputError: There is such a case.
+    """
     named = [*(config.train or ()), *(config.val or ()), *config.test]
     unusable = sorted(set(named) & set(left_out))
     if unusable:
@@ -109,8 +121,16 @@ def _refuse_unknown(cases: Sequence[str], config: SplitConfig, left_out: Mapping
         )
 
 
-def _inseparable(scans: Sequence[CaseScan], config: SplitConfig) -> list[tuple[str, ...]]:
-    """Merge the cases that must stay together: same voxels, same group."""
+def inseparable_cases(scans: Sequence[CaseScan], config: SplitConfig) -> list[tuple[str, ...]]:
+    """Merge the cases that must stay together: same voxels, same group.
+
+    Args:
+        scans: One scan per case.
+        config: Its groups count beside those of ``dataset.json``.
+
+    Returns:
+        The cases, each in one tuple with those that it must stay with; sorted.
+    """
     by_group: dict[str, list[str]] = {}
     for scan in scans:
         if scan.group is not None:

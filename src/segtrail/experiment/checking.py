@@ -82,14 +82,27 @@ def require_sound(data: CheckedData, purpose: str, narrator: Narrator) -> None:
     Raises:
         CheckFailed: An error was found; all findings are listed.
     """
-    failures = describe_failures(data.results)
-    if failures:
-        raise CheckFailed(f"The data set {data.description.name} can't be {purpose}.\n{failures}")
+    refuse_unsound(data, purpose)
     for result in data.results:
         if result.severity == "warning" and result.findings:
             narrator.say(_describe_warning(result))
     for case, checks in data.left_out.items():
         narrator.say(f"Left out: {case} ({', '.join(checks)}), as data.allow says.")
+
+
+def refuse_unsound(data: CheckedData, purpose: str) -> None:
+    """Stop where an error was found that is not allowed; the warnings are left to somebody else.
+
+    Args:
+        data: The checked data set.
+        purpose: What it can't be used for, for the message: "trained on".
+
+    Raises:
+        CheckFailed: An error was found; all findings are listed.
+    """
+    failures = describe_failures(data.results)
+    if failures:
+        raise CheckFailed(f"The data set {data.description.name} can't be {purpose}.\n{failures}")
 
 
 def _describe_warning(result: CheckResult) -> str:

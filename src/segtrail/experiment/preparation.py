@@ -24,6 +24,7 @@ from segtrail.preprocessing.cache import PreparedCase, VolumeCache, median_spaci
 from segtrail.progress import Narrator
 from segtrail.randomness import derive_seed
 from segtrail.record.disk import require_writable
+from segtrail.record.redaction import Redactor
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,17 @@ def cache_folder(config: Config) -> Path:
     """Return the folder of preprocessed volumes."""
     root = config.paths.cache_root
     return Path(root).expanduser() if root else Path(config.paths.output_root).expanduser() / "cache"
+
+
+def redactor_for(config: Config) -> Redactor:
+    """Return what keeps this machine's paths to data, cache and outputs out of a record."""
+    return Redactor(
+        {
+            "data_root": Path(config.paths.data_root).expanduser().absolute(),
+            "cache_root": cache_folder(config).absolute(),
+            "output_root": Path(config.paths.output_root).expanduser().absolute(),
+        }
+    )
 
 
 def prepare_volumes(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from segtrail.atomic import write_json, write_text
+from segtrail.atomic import write_json
 from segtrail.compute import Compute
 from segtrail.config.schema import Config
 from segtrail.errors import InputError, Interrupted, SegtrailError
@@ -33,6 +33,7 @@ from segtrail.experiment.preparation import (
     check_and_split,
     hash_own_code,
     prepare_volumes,
+    redactor_for,
     require_disk,
     resolve_config,
     set_up_network,
@@ -47,6 +48,7 @@ from segtrail.preprocessing.cache import PreparedCase, VolumeCache
 from segtrail.progress import Narrator
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.redaction import Redactor
+from segtrail.record.resolved_config import write_resolved_config
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.report.make import make_report
 from segtrail.report.typeset import import_typst
@@ -112,7 +114,7 @@ def train_run(
             prepared = prepare_volumes(config, data, cache, narrator)
         opened = _Opened(config, data, compute, built, prepared, own_code)
         rehearse(config, built, compute, [prepared[case] for case in data.split.train], data.description)
-        redactor = _redactor(config)
+        redactor = redactor_for(config)
         folder = _open_folder(opened, narrator, note, command or sys.argv, seconds)
         with _marked(folder, redactor, narrator):
             _say_start(folder, opened, narrator)
@@ -240,11 +242,8 @@ def _write_opening(
     seconds: dict[str, float],
 ) -> None:
     config, compute, built = opened.config, opened.compute, opened.built
-    redactor = _redactor(config)
-    resolved = redactor.redact_config(config.model_dump(mode="json"))
-    write_text(
-        folder.path / "config_resolved.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-    )
+    redactor = redactor_for(config)
+    write_resolved_config(folder.path, config, redactor)
     write_json(folder.path / "dataset_summary.json", opened.data.summary)
     folder.write_state(
         status="running",
@@ -334,16 +333,6 @@ def _describe_os_error(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full ({what}). Free some space, or choose another paths.output_root, and start again."
     return f"A file that the run needs can't be read or written ({what})."
-
-
-def _redactor(config: Config) -> Redactor:
-    return Redactor(
-        {
-            "data_root": Path(config.paths.data_root).expanduser().absolute(),
-            "cache_root": cache_folder(config).absolute(),
-            "output_root": Path(config.paths.output_root).expanduser().absolute(),
-        }
-    )
 
 
 def _cached_cases(data: PreparedData) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where this machine keeps the data of a run: beside the runs, never inside them."""
+"""Where this machine keeps the data of a run or a cross-validation: beside their folders, never inside them."""
 
 import json
 from collections.abc import Collection
@@ -9,30 +9,35 @@ from segtrail.config.schema import Config, PathsConfig
 from segtrail.errors import InputError
 
 
-def remember_paths(run_dir: Path, paths: PathsConfig) -> None:
-    """Note where the data and the cache of a run lie on this machine, in ``OUTPUT_ROOT/local_paths``."""
-    note = _note_of(run_dir)
+def remember_paths(folder: Path, paths: PathsConfig) -> None:
+    """Note where the data and the cache of a run lie on this machine, in ``OUTPUT_ROOT/local_paths``.
+
+    Args:
+        folder: ``OUTPUT_ROOT/runs/RUN_ID``, or ``OUTPUT_ROOT/cv/CV_ID``.
+        paths: Its paths.
+    """
+    note = _note_of(folder)
     note.parent.mkdir(exist_ok=True)
     folders = {"data_root": paths.data_root, "cache_root": paths.cache_root}
     known = {key: str(Path(path).expanduser().resolve()) for key, path in folders.items() if path}
     write_json(note, {"schema_version": 1, **known})
 
 
-def recall_data_root(run_dir: Path) -> Path | None:
+def recall_data_root(folder: Path) -> Path | None:
     """Return where the data of a run lay on this machine, if it still says so."""
-    data_root = _recall(run_dir).get("data_root")
+    data_root = _recall(folder).get("data_root")
     return None if data_root is None else Path(data_root)
 
 
-def _note_of(run_dir: Path) -> Path:
-    run_dir = run_dir.resolve()
-    return run_dir.parent.parent / "local_paths" / f"{run_dir.name}.json"
+def _note_of(folder: Path) -> Path:
+    folder = folder.resolve()
+    return folder.parent.parent / "local_paths" / f"{folder.name}.json"
 
 
-def _recall(run_dir: Path) -> dict[str, str]:
+def _recall(folder: Path) -> dict[str, str]:
     """Return the folders by the name of their placeholder; none where the run was made elsewhere."""
     try:
-        note = json.loads(_note_of(run_dir).read_text(encoding="utf-8"))
+        note = json.loads(_note_of(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     if not isinstance(note, dict):
@@ -40,16 +45,16 @@ def _recall(run_dir: Path) -> dict[str, str]:
     return {key: path for key, path in note.items() if key.endswith("_root") and isinstance(path, str)}
 
 
-def find_data_root(run_dir: Path) -> Path:
-    """Return where the data of a run lie on this machine.
+def find_data_root(folder: Path) -> Path:
+    """Return where the data of a run or a cross-validation lie on this machine.
 
     Raises:
         InputError: This machine does not know it.
     """
-    data_root = recall_data_root(run_dir)
+    data_root = recall_data_root(folder)
     if data_root is None:
         raise InputError(
-            f"This machine does not know where the data of {run_dir.resolve().name} lie. Say it with --data DIR."
+            f"This machine does not know where the data of {folder.resolve().name} lie. Say it with --data DIR."
         )
     return data_root
 
