@@ -60,7 +60,7 @@ def divide_into_folds(
             f"{n_folds} folds need at least {n_folds} cases that may be parted, but there are {len(groups)}; cases of "
             "one scan or group count as one, and those of split.test do not count. Ask for fewer with --folds."
         )
-    parts = _fill_parts(groups, config.seed, n_folds)
+    parts = divide_groups(groups, config.seed, n_folds)
     pool = {case for part in parts for case in part}
     return [
         Fold(number, tuple(sorted(part)), tuple(sorted(pool - part)))
@@ -100,11 +100,20 @@ def _divisible_groups(scans: Sequence[CaseScan], config: SplitConfig) -> list[tu
     return groups
 
 
-def _fill_parts(groups: list[tuple[str, ...]], seed: int, n_folds: int) -> list[set[str]]:
-    """Put each group, the largest first, into the part that is smallest by then."""
-    order = keyed_generator(seed, "folds", n_folds).permutation(len(groups))
+def divide_groups(groups: Sequence[tuple[str, ...]], seed: int, n_parts: int) -> list[set[str]]:
+    """Divide groups of cases into parts as equal in size as can be.
+
+    Args:
+        groups: Cases that stay together.
+        seed: Seed of the division.
+        n_parts: How many parts; at most as many as groups.
+
+    Returns:
+        The cases of each part: each group, the largest first, comes to the part that is smallest by then.
+    """
+    order = keyed_generator(seed, "folds", n_parts).permutation(len(groups))
     shuffled = sorted((groups[int(index)] for index in order), key=len, reverse=True)
-    parts: list[set[str]] = [set() for _ in range(n_folds)]
+    parts: list[set[str]] = [set() for _ in range(n_parts)]
     for group in shuffled:
         min(parts, key=len).update(group)
     return parts

@@ -13,9 +13,13 @@ from segtrail.config.schema import ReportConfig
 from segtrail.evaluation.evaluate import ClassResult
 from segtrail.evaluation.metrics import metric_definitions
 from segtrail.evaluation.statistics import summarise
+from segtrail.inference.predictor import Segmentation
 
 SCHEMA_VERSION = 1
-SELECTION_RULE = "highest val_dice, the earliest epoch on a tie"
+SELECTION_RULES = {
+    "best": "highest val_dice, the earliest epoch on a tie",
+    "last": "the last epoch, whatever its val_dice",
+}
 SELECTION_CAUTION = (
     "The validation score chose the epoch, so the score of the chosen epoch is optimistic; "
     "only cases that took no part in training or choosing give an unbiased one."
@@ -80,6 +84,18 @@ def describe_bootstrap(config: ReportConfig, seed: int) -> dict[str, Any]:
 def describe_metrics(tolerances_mm: Sequence[float]) -> dict[str, Any]:
     """List the definition of every metric by its column."""
     return {column: asdict(definition) for column, definition in metric_definitions(tolerances_mm).items()}
+
+
+def describe_segmentation(segmentation: Segmentation) -> dict[str, Any]:
+    """Say how an image went through the networks: mode, regions and what the guard did."""
+    return {
+        "mode": segmentation.mode,
+        "regions": [
+            {"low_mm": list(region.low_mm), "size_mm": list(region.size_mm)}
+            for region in segmentation.regions
+        ],
+        "guard": [asdict(note) for note in segmentation.guard],
+    }
 
 
 def _summarise_class(results: Sequence[ClassResult], config: ReportConfig, seed: int) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _fit(
     compute: Compute,
     cases: Sequence[PreparedCase],
 ) -> Shape3D:
-    """Round a size up to what the network takes, no larger than a volume; shorten the longest side to fit the memory."""
+    """Round a size up to what the network takes; shorten the longest side for as long as it needs too much memory."""
     divisor = np.asarray(built.size_divisor or _DEFAULT_DIVISOR)
     size = np.ceil(np.minimum(wanted, _largest(cases)) / divisor).astype(int) * divisor
     n_channels = len(cases[0].image())
@@ -94,4 +94,4 @@ def _fit(
 
 
 def _largest(cases: Sequence[PreparedCase]) -> NDArray[np.int64]:
-    return np.max([case.label().shape for case in cases], axis=0)
+    return np.asarray(np.max([case.label().shape for case in cases], axis=0), dtype=np.int64)

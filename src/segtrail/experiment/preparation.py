@@ -1,18 +1,20 @@
 """Everything before the run folder exists: a bad configuration or data set leaves nothing behind."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from segtrail.compute import Compute, set_up_compute
-from segtrail.config.schema import Config
+from segtrail.config.schema import ONLY_STAGE, Config, PreprocessConfig, StageConfig
 from segtrail.dataset.description import DatasetDescription, read_description
 from segtrail.dataset.reading.scan import CaseScan
-from segtrail.dataset.split import Split, split_cases
+from segtrail.dataset.split import Split, inseparable_cases, split_cases
 from segtrail.dataset.summary import summarise_dataset
 from segtrail.experiment.checking import read_and_check, require_sound
+from segtrail.experiment.patch_size import region_size, whole_volume_size
 from segtrail.networks.build import (
     BuiltNetwork,
     build_network,
@@ -26,15 +28,58 @@ from segtrail.randomness import derive_seed
 from segtrail.record.disk import require_writable
 from segtrail.record.redaction import Redactor
 
+# Of a network whose patches are chosen once the volumes are preprocessed.
+_PROVISIONAL_PATCH = (96, 96, 96)
+
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A data set that passed its checks, and its split."""
+    """A data set that passed its checks, and its split.
+
+    Attributes:
+        description: What ``dataset.json`` says.
+        scans: What reading the files gave, by case.
+        split: The sides.
+        groups: The cases, each with those that it must stay together with.
+        summary: The content of ``dataset_summary.json``.
+    """
 
     description: DatasetDescription
     scans: dict[str, CaseScan]
     split: Split
+    groups: list[tuple[str, ...]]
     summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One network of a run, ready to be trained.
+
+    Attributes:
+        name: Its name in the configuration.
+        config: Its configuration, nothing left open, with a seed of its own.
+        built: The network, with fresh weights, on its device.
+        prepared: The preprocessed cases of training and validation by name.
+    """
+
+    name: str
+    config: StageConfig
+    built: BuiltNetwork
+    prepared: dict[str, PreparedCase]
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Spacing of its working grid."""
+        assert self.config.preprocess.spacing is not None
+        return self.config.preprocess.spacing
+
+    def reseeded(self, seed: int) -> "Stage":
+        """Return the stage with another seed."""
+        return replace(self, config=_with_seed(self.config, seed))
+
+    def shape_of(self, case: str) -> tuple[int, ...]:
+        """Return the voxels of a case on the working grid."""
+        return self.prepared[case].label().shape
 
 
 def check_and_split(config: Config, narrator: Narrator) -> PreparedData:
@@ -62,46 +107,132 @@ def check_and_split(config: Config, narrator: Narrator) -> PreparedData:
         f"{len(split.val)} validate, {len(split.test)} are kept for the test."
     )
     summary = summarise_dataset(description, scans, checked.results, split, checked.left_out)
-    return PreparedData(description, {scan.case: scan for scan in scans}, split, summary)
+    groups = inseparable_cases(scans, config.split)
+    return PreparedData(description, {scan.case: scan for scan in scans}, split, groups, summary)
 
 
-def resolve_config(config: Config, data: PreparedData) -> Config:
-    """Fill in what follows from the data: the spacing, and the window of inference.
-
-    Only training cases have a say in the spacing.
-    """
-    spacing = config.preprocess.spacing or median_spacing_mm([data.scans[case] for case in data.split.train])
-    return config.model_copy(
-        update={
-            "preprocess": config.preprocess.model_copy(update={"spacing": spacing}),
-            "infer": config.infer.model_copy(
-                update={"roi_size": config.infer.roi_size or config.patch.patch_size}
-            ),
+def resolve_spacings(config: Config, data: PreparedData) -> Config:
+    """Fill in the spacing of every stage that leaves it to the data: the median of the training cases."""
+    median = median_spacing_mm([data.scans[case] for case in data.split.train])
+    return config.with_stages(
+        {
+            name: stage.model_copy(
+                update={
+                    "preprocess": stage.preprocess.model_copy(
+                        update={"spacing": stage.preprocess.spacing or median}
+                    )
+                }
+            )
+            for name, stage in config.stage_configs().items()
         }
     )
 
 
-def set_up_network(config: Config, description: DatasetDescription) -> tuple[Compute, BuiltNetwork]:
-    """Choose the device and build the network on it, its weights drawn from the run's seed."""
+def set_up_networks(
+    config: Config, description: DatasetDescription
+) -> tuple[Compute, dict[str, BuiltNetwork]]:
+    """Choose the device and build every stage's network on it.
+
+    A stage whose patches are chosen later gets a network for patches of the default size, to be built again then.
+    """
     compute = set_up_compute(config.train)
+    return compute, {
+        name: build_stage_network(seeded(stage, name), description, compute, prefix_of(config, name))
+        for name, stage in config.stage_configs().items()
+    }
+
+
+def build_stage_network(
+    config: StageConfig, description: DatasetDescription, compute: Compute, prefix: str = ""
+) -> BuiltNetwork:
+    """Build the network of a stage on the device, its weights drawn from the stage's seed.
+
+    Args:
+        config: The stage's configuration, spacing resolved.
+        description: The data set.
+        compute: Device and precision.
+        prefix: What stands before its keys in the configuration.
+    """
     torch.manual_seed(derive_seed(config.train.seed, "weights"))
     assert config.preprocess.spacing is not None
     built = build_network(
         config.model,
         description.n_channels,
         len(description.labels),
-        config.patch.patch_size,
+        config.patch.patch_size or _PROVISIONAL_PATCH,
         config.preprocess.spacing,
+        prefix,
     )
     if config.infer.roi_size is not None:
-        require_divisible(config.infer.roi_size, "infer.roi_size", built, config.model.name)
+        require_divisible(config.infer.roi_size, f"{prefix}infer.roi_size", built, config.model.name)
     built.place(compute.device, config.train.channels_last)
-    return compute, built
+    return built
 
 
-def require_disk(config: Config, built: BuiltNetwork, n_predictions: int) -> None:
+def seeded(config: StageConfig, name: str) -> StageConfig:
+    """Give a stage a seed of its own, derived from the run's; the only stage of a run takes the run's."""
+    if name == ONLY_STAGE:
+        return config
+    return _with_seed(config, derive_seed(config.train.seed, "stage", name))
+
+
+def prefix_of(config: Config, name: str) -> str:
+    """Return what stands before the keys of a stage in the configuration."""
+    return f"stages.{name}." if config.stages else ""
+
+
+def settle_stages(
+    config: Config,
+    data: PreparedData,
+    compute: Compute,
+    networks: Mapping[str, BuiltNetwork],
+    prepared: Mapping[str, dict[str, PreparedCase]],
+) -> tuple[Config, list[Stage]]:
+    """Choose the patches that the configuration leaves to the data, and put the stages together.
+
+    Args:
+        config: The configuration, spacings resolved.
+        data: The data set.
+        compute: Device and precision.
+        networks: The networks by stage.
+        prepared: The preprocessed cases by stage and name.
+
+    Returns:
+        The configuration with nothing left open, and the stages in their order.
+
+    Raises:
+        InputError: A size does not suit a network, or no region can be chosen.
+    """
+    settled, stages = {}, []
+    for place, (name, stage) in enumerate(config.stage_configs().items()):
+        built, size = networks[name], stage.patch.patch_size
+        if size is None:
+            choose = whole_volume_size if place == 0 else region_size
+            size = choose(stage, built, compute, [prepared[name][case] for case in data.split.train])
+        settled[name] = _with_sizes(stage, size)
+        own = seeded(settled[name], name)
+        if stage.patch.patch_size is None:
+            built = build_stage_network(own, data.description, compute, prefix_of(config, name))
+        stages.append(Stage(name, own, built, prepared[name]))
+    return config.with_stages(settled), stages
+
+
+def _with_seed(config: StageConfig, seed: int) -> StageConfig:
+    return config.model_copy(update={"train": config.train.model_copy(update={"seed": seed})})
+
+
+def _with_sizes(config: StageConfig, size: tuple[int, int, int]) -> StageConfig:
+    return config.model_copy(
+        update={
+            "patch": config.patch.model_copy(update={"patch_size": size}),
+            "infer": config.infer.model_copy(update={"roi_size": config.infer.roi_size or size}),
+        }
+    )
+
+
+def require_disk(config: Config, networks: Iterable[BuiltNetwork], n_predictions: int) -> None:
     """Ask for room for checkpoints (weights, and twice that for the optimiser, and a copy each) and predictions."""
-    needed = built.n_parameters * 4 * (1 + 3) * 2 + n_predictions * 2e6
+    needed = sum(built.n_parameters for built in networks) * 4 * (1 + 3) * 2 + n_predictions * 2e6
     require_writable(Path(config.paths.output_root).expanduser(), "paths.output_root", needed)
 
 
@@ -123,12 +254,12 @@ def redactor_for(config: Config) -> Redactor:
 
 
 def prepare_volumes(
-    config: Config, data: PreparedData, cache: VolumeCache, narrator: Narrator
+    config: PreprocessConfig, data: PreparedData, cache: VolumeCache, narrator: Narrator
 ) -> dict[str, PreparedCase]:
     """Preprocess every case of the split that is not in the cache yet.
 
     Args:
-        config: The configuration, spacing resolved.
+        config: Preprocessing, spacing resolved.
         data: The data set.
         cache: The cache.
         narrator: Hears of progress.
@@ -141,19 +272,28 @@ def prepare_volumes(
     with narrator.track("Preprocessing", len(names)) as tracker:
         for name in names:
             case, was_there = cache.prepare(
-                data.description.root, data.description.case(name), data.scans[name], config.preprocess
+                data.description.root, data.description.case(name), data.scans[name], config
             )
             prepared[name] = case
             found += was_there
             tracker.advance(name)
-    assert config.preprocess.spacing is not None
-    spacing = " x ".join(f"{mm:g}" for mm in config.preprocess.spacing)
+    assert config.spacing is not None
+    spacing = " x ".join(f"{mm:g}" for mm in config.spacing)
     narrator.say(f"Preprocessed {len(names)} volumes at {spacing} mm; {found} of them were in the cache.")
     return prepared
 
 
 def hash_own_code(config: Config) -> dict[str, str | None]:
     """Import whatever of the configuration is the user's own code now, and hash its sources."""
-    named = [("augment.transforms", path) for path in config.augment.transforms]
-    named += [("train.loss.name", config.train.loss.name), ("model.name", config.model.name)]
-    return {path: source_hash(import_by_path(path, key)[1]) for key, path in named if ":" in path}
+    named = [
+        (f"{prefix_of(config, name)}{key}", path)
+        for name, stage in config.stage_configs().items()
+        for key, path in _import_paths(stage)
+        if ":" in path
+    ]
+    return {path: source_hash(import_by_path(path, key)[1]) for key, path in named}
+
+
+def _import_paths(stage: StageConfig) -> list[tuple[str, str]]:
+    named = [("augment.transforms", path) for path in stage.augment.transforms]
+    return [*named, ("train.loss.name", stage.train.loss.name), ("model.name", stage.model.name)]

@@ -13,6 +13,7 @@ from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.inference.regions import Box, gather, organ_boxes
 
 SCHEMA_VERSION = 1
+_SIDES = {"train": "training cases, by networks that did not train on them", "val": "validation cases"}
 
 
 class RegionRecord:
@@ -104,7 +105,10 @@ class RegionRecord:
         """Say in sentences how well the regions hold the organs."""
         return [
             sentence
-            for side, who in (("train", "training cases, by networks that did not train on them"), ("val", "validation cases"))
+            for side, who in (
+                ("train", "training cases, by networks that did not train on them"),
+                ("val", "validation cases"),
+            )
             if (sentence := self._describe_side(side, who))
         ]
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,30 +20,32 @@ from segtrail.errors import InputError, Interrupted, SegtrailError
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
 from segtrail.evaluation.records import (
     SELECTION_CAUTION,
-    SELECTION_RULE,
+    SELECTION_RULES,
     describe_bootstrap,
     describe_metrics,
+    describe_segmentation,
     summarise_results,
     write_case_table,
 )
 from segtrail.experiment.examples import draw_examples
 from segtrail.experiment.preparation import (
     PreparedData,
+    Stage,
     cache_folder,
     check_and_split,
     hash_own_code,
+    prefix_of,
     prepare_volumes,
     redactor_for,
     require_disk,
-    resolve_config,
-    set_up_network,
+    resolve_spacings,
+    set_up_networks,
+    settle_stages,
 )
-from segtrail.experiment.train_progress import TrainProgress
-from segtrail.experiment.validation import Validation
+from segtrail.experiment.train_stages import StageTrainer
 from segtrail.images.nifti import write_label_map
-from segtrail.inference.predictor import Predictor
+from segtrail.inference.expectation import Expectation
 from segtrail.inference.trained import open_trained_network
-from segtrail.networks.build import BuiltNetwork
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache
 from segtrail.progress import Narrator
 from segtrail.record.local_paths import remember_paths
@@ -53,7 +55,7 @@ from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.report.make import make_report
 from segtrail.report.typeset import import_typst
 from segtrail.report.wording import format_count
-from segtrail.training.loop import Training, TrainingOutcome
+from segtrail.training.loop import TrainingOutcome
 from segtrail.training.rehearsal import rehearse
 from segtrail.version import __version__
 
@@ -74,8 +76,7 @@ class _Opened:
     config: Config
     data: PreparedData
     compute: Compute
-    built: BuiltNetwork
-    prepared: dict[str, PreparedCase]
+    stages: list[Stage]
     own_code: dict[str, str | None]
 
 
@@ -104,19 +105,18 @@ def train_run(
     seconds: dict[str, float] = {}
     with _timed(seconds, "checks"):
         data = check_and_split(config, narrator)
-        config = resolve_config(config, data)
+        config = resolve_spacings(config, data)
         own_code = hash_own_code(config)
-        compute, built = set_up_network(config, data.description)
-        require_disk(config, built, len(data.split.val) + len(data.split.test))
-    cache = VolumeCache(cache_folder(config), config.preprocess.cache_limit_gb)
-    with cache.claim([data.scans[case] for case in _cached_cases(data)], config.preprocess):
+        compute, networks = set_up_networks(config, data.description)
+        require_disk(config, networks.values(), len(data.split.val) + len(data.split.test))
+    with ExitStack() as claims:
         with _timed(seconds, "preprocess"):
-            prepared = prepare_volumes(config, data, cache, narrator)
-        opened = _Opened(config, data, compute, built, prepared, own_code)
-        rehearse(config, built, compute, [prepared[case] for case in data.split.train], data.description)
-        redactor = redactor_for(config)
+            prepared = _preprocess(config, data, narrator, claims)
+        config, stages = settle_stages(config, data, compute, networks, prepared)
+        opened = _Opened(config, data, compute, stages, own_code)
+        _rehearse(opened)
         folder = _open_folder(opened, narrator, note, command or sys.argv, seconds)
-        with _marked(folder, redactor, narrator):
+        with _marked(folder, redactor_for(config), narrator):
             _say_start(folder, opened, narrator)
             finished = _train_and_evaluate(folder, opened, narrator)
     if config.report.enabled:
@@ -127,40 +127,54 @@ def train_run(
     return finished
 
 
+def _preprocess(
+    config: Config, data: PreparedData, narrator: Narrator, claims: ExitStack
+) -> dict[str, dict[str, PreparedCase]]:
+    """Preprocess the cases for every stage; their cache entries are kept for as long as the claims last."""
+    scans = [data.scans[case] for case in _cached_cases(data)]
+    prepared = {}
+    for name, stage in config.stage_configs().items():
+        cache = VolumeCache(cache_folder(config), stage.preprocess.cache_limit_gb)
+        claims.enter_context(cache.claim(scans, stage.preprocess))
+        prepared[name] = prepare_volumes(stage.preprocess, data, cache, narrator)
+    return prepared
+
+
+def _rehearse(opened: _Opened) -> None:
+    for stage in opened.stages:
+        cases = [stage.prepared[case] for case in opened.data.split.train]
+        prefix = prefix_of(opened.config, stage.name)
+        rehearse(stage.config, stage.built, opened.compute, cases, opened.data.description, prefix)
+
+
 def _train_and_evaluate(folder: RunFolder, opened: _Opened, narrator: Narrator) -> FinishedRun:
     config, data = opened.config, opened.data
     with _stage(folder, "train"):
         outcome = _train(folder, opened, narrator)
     with _stage(folder, "evaluate"):
         results = _evaluate(folder, config, data, narrator)
-        summary = _write_metrics(folder, config, outcome, results)
+        summary = _write_metrics(folder, opened, outcome, results)
     narrator.say(_describe_result(summary))
     folder.end("finished", f"all {outcome.last_epoch} epochs were trained")
     return FinishedRun(folder, outcome, summary)
 
 
 def _train(folder: RunFolder, opened: _Opened, narrator: Narrator) -> TrainingOutcome:
-    config, data, compute, built = opened.config, opened.data, opened.compute, opened.built
-    assert config.preprocess.spacing is not None
-    predictor = Predictor(built, config, compute, len(data.description.labels))
+    data = opened.data
+    labels = data.description.labels
+    values = {name: value for value, name in labels.items()}
+    volumes = [
+        {values[name]: volume for name, volume in data.scans[case].volumes_ml.items()}
+        for case in data.split.train
+    ]
     facts = {
         "config": yaml.safe_load((folder.path / "config_resolved.yaml").read_text(encoding="utf-8")),
-        "labels": {str(value): name for value, name in data.description.labels.items()},
+        "labels": {str(value): name for value, name in labels.items()},
         "n_channels": data.description.n_channels,
         "dataset_fingerprint": data.summary["fingerprint"],
+        "expectation": Expectation.of_volumes(volumes).as_mapping(),
     }
-    with TrainProgress(narrator, config.train.max_epochs) as observer:
-        training = Training(
-            config=config,
-            built=built,
-            compute=compute,
-            cases=[opened.prepared[case] for case in data.split.train],
-            validate=Validation(predictor, data, opened.prepared, config.preprocess.spacing, narrator),
-            run_dir=folder.path,
-            checkpoint_facts=facts,
-            observer=observer,
-        )
-        return training.run()
+    return StageTrainer(folder, opened.stages, data, opened.compute, facts, narrator).run()
 
 
 def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: Narrator) -> list[ClassResult]:
@@ -169,6 +183,7 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
     sides = [(case, "val") for case in data.split.val] + [(case, "test") for case in data.split.test]
     cases = [(data.description.case(case), side) for case, side in sides]
     results: list[ClassResult] = []
+    seen: list[dict[str, Any]] = []
     with narrator.track("Evaluating", len(cases)) as tracker:
         for case in evaluate_cases(
             trained.predictor,
@@ -180,7 +195,9 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
             path = folder.path / "predictions" / f"{case.case}.nii.gz"
             write_label_map(path, case.prediction, case.volume.placement)
             results += case.results
+            seen.append({"case": case.case, **describe_segmentation(case.segmentation)})
             tracker.advance(case.case)
+    write_json(folder.path / "inference.json", {"schema_version": 1, "cases": seen})
     folder.write_state(inference=sorted(trained.predictor.modes_used))
     write_case_table(folder.path / "metrics_cases.csv", results)
     draw_examples(folder.path, data.description, [result for result in results if result.split == "val"])
@@ -188,8 +205,9 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
 
 
 def _write_metrics(
-    folder: RunFolder, config: Config, outcome: TrainingOutcome, results: list[ClassResult]
+    folder: RunFolder, opened: _Opened, outcome: TrainingOutcome, results: list[ClassResult]
 ) -> dict[str, Any]:
+    config, last = opened.config, opened.stages[-1]
     seed = config.train.seed
     sides = [side for side in ("val", "test") if any(result.split == side for result in results)]
     summary = {
@@ -198,11 +216,11 @@ def _write_metrics(
         "checkpoint": "checkpoints/best.pt",
         "selection": {
             "best_epoch": outcome.best_epoch,
-            "rule": SELECTION_RULE,
-            "best_epoch_val_dice": outcome.best_val_dice,
+            "rule": SELECTION_RULES[last.config.train.keep],
+            "best_epoch_val_dice": None if outcome.best_val_dice < 0 else outcome.best_val_dice,
             "last_epoch": outcome.last_epoch,
             "last_epoch_val_dice": outcome.last_val_dice,
-            "caution": SELECTION_CAUTION,
+            "caution": SELECTION_CAUTION if last.config.train.keep == "best" else "",
         },
         "bootstrap": describe_bootstrap(config.report, seed),
         "definitions": describe_metrics(config.infer.nsd_tolerances_mm),
@@ -241,7 +259,7 @@ def _write_opening(
     command: list[str],
     seconds: dict[str, float],
 ) -> None:
-    config, compute, built = opened.config, opened.compute, opened.built
+    config, compute = opened.config, opened.compute
     redactor = redactor_for(config)
     write_resolved_config(folder.path, config, redactor)
     write_json(folder.path / "dataset_summary.json", opened.data.summary)
@@ -263,11 +281,8 @@ def _write_opening(
             "deterministic": compute.deterministic,
         },
         environment=describe_environment(),
-        model={
-            "name": config.model.name,
-            "parameters": built.n_parameters,
-            "source_sha256": built.source_sha256,
-        },
+        model=_describe_network(opened.stages[-1]),
+        stages=[{"stage": stage.name, **_describe_network(stage)} for stage in opened.stages],
         own_code=opened.own_code,
         seconds=seconds,
     )
@@ -275,14 +290,26 @@ def _write_opening(
     remember_paths(folder.path, config.paths)
 
 
+def _describe_network(stage: Stage) -> dict[str, Any]:
+    return {
+        "name": stage.config.model.name,
+        "parameters": stage.built.n_parameters,
+        "source_sha256": stage.built.source_sha256,
+    }
+
+
 def _say_start(folder: RunFolder, opened: _Opened, narrator: Narrator) -> None:
-    compute, config = opened.compute, opened.config
+    compute = opened.compute
     if compute.remark:
         narrator.say(compute.remark)
+    networks = ", then ".join(
+        f"{stage.config.model.name} with {stage.built.n_parameters:,} weights, "
+        f"{format_count(stage.config.train.max_epochs, 'epoch')}"
+        for stage in opened.stages
+    )
     narrator.say(
-        f"Run {folder.run_id}: {config.model.name} with {opened.built.n_parameters:,} weights on "
-        f"{compute.device_name} ({compute.device.type}, {compute.precision}, {compute.threads} threads), "
-        f"{format_count(config.train.max_epochs, 'epoch')}."
+        f"Run {folder.run_id}: {networks}, on {compute.device_name} ({compute.device.type}, {compute.precision}, "
+        f"{compute.threads} threads)."
     )
 
 

@@ -1,6 +1,6 @@
 """Training the networks of a run one after the other, the second where the first one looks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from segtrail.inference.predictor import Predictor
 from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.networks.build import BuiltNetwork
 from segtrail.progress import Narrator
-from segtrail.randomness import derive_seed, keyed_generator
+from segtrail.randomness import derive_seed
 from segtrail.record.run_folder import RunFolder
 from segtrail.training.loop import StageRecord, Training, TrainingOutcome, on_cpu
 from segtrail.training.patches import PatchCentres
@@ -59,8 +59,12 @@ class StageTrainer:
             TrainingFailed: The loss is not finite, or the memory ran out.
         """
         first, *later = self._stages
-        validation = self._validation(first, lambda built: Predictor(self._pass(first, built), None, self._n_classes))
-        trained, outcome = self._train(first, first.name, self._data.split.train, validation, is_last=not later)
+        validation = self._validation(
+            first, lambda built: Predictor(self._pass(first, built), None, self._n_classes)
+        )
+        trained, outcome = self._train(
+            first, first.name, self._data.split.train, validation, is_last=not later
+        )
         if not later:
             return outcome
         self._finished[first.name] = on_cpu(trained.network.state_dict())
@@ -107,7 +111,7 @@ class StageTrainer:
                 record.add(case, "train", first.name, search)
             return found
         found = {}
-        parts = divide_groups(groups, n, keyed_generator(first.config.train.seed, "crossfit"))
+        parts = divide_groups(groups, derive_seed(first.config.train.seed, "crossfit"), n)
         for number, part in enumerate(parts, start=1):
             name = f"{first.name}_fold{number}"
             rest = [case for case in train if case not in part]
@@ -130,8 +134,10 @@ class StageTrainer:
         is_last: bool,
         centres: PatchCentres | None = None,
     ) -> tuple[BuiltNetwork, TrainingOutcome]:
-        record = StageRecord(self._folder.path, name, self._facts, self._finished, is_last)
-        label = "" if len(self._stages) == 1 else name
+        only = len(self._stages) == 1
+        prefix = "" if only else f"stages.{stage.name}."
+        record = StageRecord(self._folder.path, name, self._facts, dict(self._finished), is_last, prefix)
+        label = "" if only else name
         with TrainProgress(self._narrator, stage.config.train.max_epochs, label) as observer:
             training = Training(
                 config=stage.config,
@@ -148,7 +154,10 @@ class StageTrainer:
         return training.trained, outcome
 
     def _validation(
-        self, stage: Stage, make_predictor: Any, where: Mapping[str, Search] | None = None
+        self,
+        stage: Stage,
+        make_predictor: Callable[[BuiltNetwork], Predictor],
+        where: Mapping[str, Search] | None = None,
     ) -> Validation:
         return Validation(make_predictor, self._data, stage.prepared, stage.spacing_mm, self._narrator, where)
 

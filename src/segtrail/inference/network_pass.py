@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from segtrail.compute import Compute
 from segtrail.config.schema import StageConfig
@@ -178,7 +178,7 @@ def _importance(window: Shape3D) -> NDArray[np.float32]:
     from monai.data.utils import compute_importance_map
 
     weights = compute_importance_map(window, mode="gaussian", sigma_scale=0.125)
-    return np.maximum(weights.numpy(), np.float32(1e-3))
+    return np.asarray(np.maximum(weights.numpy(), np.float32(1e-3)), dtype=np.float32)
 
 
 def _cut(image: Image, start: Sequence[int], window: Shape3D, outside: Tensor) -> Tensor:
@@ -192,7 +192,7 @@ def _cut(image: Image, start: Sequence[int], window: Shape3D, outside: Tensor) -
 def _overlap(
     start: Sequence[int], size: Sequence[int], low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return where the box at ``start`` lies inside the box ``low`` to ``high``, in voxels of that one and of itself."""
+    """Return the part of the box at ``start`` that lies between ``low`` and ``high``, in voxels of that and of itself."""
     first, last = np.maximum(start, low), np.minimum(np.add(start, size), high)
     last = np.maximum(first, last)
     inside = tuple(slice(int(a), int(b)) for a, b in zip(first - low, last - low, strict=True))

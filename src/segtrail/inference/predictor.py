@@ -166,7 +166,9 @@ class Predictor:
         labels = grid.labels_on_file_grid(scores.values, scores.origin)
         left_out: list[GuardNote] = []
         if self._networks()[-1].config.infer.largest_component:
-            labels, left_out = keep_largest_components(labels, voxel_ml=float(np.prod(grid.native_spacing_mm)) / 1000)
+            labels, left_out = keep_largest_components(
+                labels, voxel_ml=float(np.prod(grid.native_spacing_mm)) / 1000
+            )
         on_file = grid.scores_on_file_grid(scores.values, scores.origin) if probabilities else None
         return Segmentation(labels, on_file, mode, tuple(regions), (*notes, *left_out))
 
@@ -201,7 +203,9 @@ def _nothing(n_classes: int) -> BoxScores:
 def _region(start: Sequence[int], network: NetworkPass) -> Region:
     spacing = np.asarray(network.spacing_mm)
     low, size = (np.asarray(start) - 0.5) * spacing, np.asarray(network.window) * spacing
-    return Region((float(low[0]), float(low[1]), float(low[2])), (float(size[0]), float(size[1]), float(size[2])))
+    return Region(
+        (float(low[0]), float(low[1]), float(low[2])), (float(size[0]), float(size[1]), float(size[2]))
+    )
 
 
 @contextmanager

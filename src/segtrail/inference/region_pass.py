@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrail.images.windows import clamp_start
 from segtrail.inference.expectation import Expectation
 from segtrail.inference.guard import (
     Doubt,
@@ -17,7 +18,6 @@ from segtrail.inference.guard import (
     is_absent,
 )
 from segtrail.inference.network_pass import BoxScores, Image, Mode, NetworkPass
-from segtrail.images.windows import clamp_start
 from segtrail.inference.regions import Found, Start, find_organs, plan_windows
 
 # How often a region is moved on when an organ reaches its border.
@@ -162,7 +162,9 @@ class RegionPass:
         result.notes.append(doubt.note("kept"))
         return result
 
-    def _follow_over_borders(self, image: Image, windows: list[Start], notes: list[GuardNote]) -> RegionResult:
+    def _follow_over_borders(
+        self, image: Image, windows: list[Start], notes: list[GuardNote]
+    ) -> RegionResult:
         shape = (image.shape[1], image.shape[2], image.shape[3])
         scores = self.network.in_windows(image, windows)
         for _ in range(_MOST_EXTENSIONS):
@@ -187,9 +189,7 @@ class RegionPass:
             outermost = (min if direction < 0 else max)(window[axis] for window in windows)
             for window in windows:
                 if window[axis] == outermost:
-                    start = clamp_start(
-                        window[axis] + direction * size[axis] / 2, size[axis], shape[axis]
-                    )
+                    start = clamp_start(window[axis] + direction * size[axis] / 2, size[axis], shape[axis])
                     moved.append(tuple(start if place == axis else window[place] for place in range(3)))  # type: ignore[arg-type]
         return moved
 

@@ -66,9 +66,7 @@ class Found:
         return sum(self.volumes_ml.values())
 
 
-def find_organs(
-    scores: NDArray[np.float32], spacing_mm: Sequence[float], threshold: float = 0.5
-) -> Found:
+def find_organs(scores: NDArray[np.float32], spacing_mm: Sequence[float], threshold: float = 0.5) -> Found:
     """Find the parts of each class in a network's probabilities.
 
     Args:

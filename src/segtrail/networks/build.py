@@ -68,6 +68,7 @@ def build_network(
     n_classes: int,
     patch_size: Sequence[int],
     spacing_mm: Sequence[float],
+    prefix: str = "",
 ) -> BuiltNetwork:
     """Build a network.
 
@@ -77,6 +78,7 @@ def build_network(
         n_classes: Classes, background included.
         patch_size: Voxels of a training patch.
         spacing_mm: Spacing of the working grid.
+        prefix: What stands before the section's keys in the configuration, for messages.
 
     Returns:
         The network with fresh weights.
@@ -95,7 +97,7 @@ def build_network(
             built = _fast(config, n_channels, n_classes)
         case OwnNetworkConfig():
             built = _own(config, n_channels, n_classes)
-    require_divisible(patch_size, "patch.patch_size", built, config.name)
+    require_divisible(patch_size, f"{prefix}patch.patch_size", built, config.name)
     keep_small_maps_exact(built.network)
     return built
 

@@ -59,7 +59,9 @@ class WorkingGrid:
         x, y, z = (want / have for want, have in zip(self.spacing_mm, self.native_spacing_mm, strict=True))
         return x, y, z
 
-    def labels_on_file_grid(self, scores: NDArray[np.float32], origin: Shape3D = (0, 0, 0)) -> NDArray[np.uint8]:
+    def labels_on_file_grid(
+        self, scores: NDArray[np.float32], origin: Shape3D = (0, 0, 0)
+    ) -> NDArray[np.uint8]:
         """Turn class scores on the working grid into a label map on the file's own grid.
 
         The scores are interpolated one class at a time, so that memory does not grow with the classes.

@@ -47,6 +47,7 @@ class StageRecord:
         facts: What every checkpoint holds besides weights: configuration and data facts.
         finished: The networks of the stages before, by name.
         is_last: Whether ``best.pt`` is this stage's to write.
+        prefix: What stands before the stage's keys in the configuration, for messages.
     """
 
     run_dir: Path
@@ -54,6 +55,7 @@ class StageRecord:
     facts: dict[str, Any]
     finished: Mapping[str, dict[str, Any]]
     is_last: bool
+    prefix: str = ""
 
 
 @dataclass
@@ -157,7 +159,7 @@ class Training:
                 raise type(error)(_without_trace(str(error))) from None
             except Exception as error:
                 if is_out_of_memory(error):
-                    raise out_of_memory(self.config, self.built.size_divisor) from None
+                    raise out_of_memory(self.config, self.built.size_divisor, self.record.prefix) from None
                 raise
             finally:
                 self._end_workers()
@@ -251,7 +253,10 @@ class Training:
             **self.record.facts,
             "stage": self.record.stage,
             "epoch": epoch,
-            "networks": {**self.record.finished, self.record.stage: on_cpu(self.trained.network.state_dict())},
+            "networks": {
+                **self.record.finished,
+                self.record.stage: on_cpu(self.trained.network.state_dict()),
+            },
         }
         if name == "last.pt":
             content |= {
@@ -290,7 +295,8 @@ class Training:
         names = ", ".join(sorted({self.cases[key.case].case for key in _batch_keys(self.batches, step)}))
         return TrainingFailed(
             f"The {what} is not finite in epoch {epoch}, step {step + 1}, on patches of {names}. "
-            f"Look at these images, or train with a lower optim.lr (now {self.config.optim.lr:g}) "
+            f"Look at these images, or train with a lower {self.record.prefix}optim.lr "
+            f"(now {self.config.optim.lr:g}) "
             "or train.precision=fp32."
         )
 

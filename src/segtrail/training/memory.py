@@ -42,22 +42,29 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, (RuntimeError, OSError)) and any(sign in text for sign in _SIGNS)
 
 
-def out_of_memory(config: StageConfig, divisor: Sequence[int] | None) -> TrainingFailed:
-    """Make the error that names the remedies, with numbers that fit this configuration."""
+def out_of_memory(config: StageConfig, divisor: Sequence[int] | None, prefix: str = "") -> TrainingFailed:
+    """Make the error that names the remedies, with numbers that fit this configuration.
+
+    Args:
+        config: The stage's configuration, its patch size resolved.
+        divisor: What each side of a patch must be divisible by.
+        prefix: What stands before the stage's keys in the configuration.
+    """
     remedies = []
     if config.train.batch_size > 1:
-        remedies.append(f"train.batch_size={max(config.train.batch_size // 2, 1)}")
+        remedies.append(f"{prefix}train.batch_size={max(config.train.batch_size // 2, 1)}")
     patch_size = config.patch.patch_size
     assert patch_size is not None
     smaller = smaller_patch(patch_size, divisor or (16, 16, 16))
     if list(patch_size) != smaller:
-        remedies.append(f'"patch.patch_size={smaller}"'.replace(" ", ""))  # quoted for zsh and PowerShell
+        quoted = f'"{prefix}patch.patch_size={smaller}"'  # quoted for zsh and PowerShell
+        remedies.append(quoted.replace(" ", ""))
     if config.train.num_workers > 0:
         remedies.append("train.num_workers=0")
     return TrainingFailed(
-        "The memory ran out while training with "
-        f"patch.patch_size={list(patch_size)} and train.batch_size={config.train.batch_size}. "
-        f"Start again with {', or '.join(remedies) or 'a smaller network (model.channels)'}, "
+        f"The memory ran out while training with {prefix}patch.patch_size={list(patch_size)} and "
+        f"{prefix}train.batch_size={config.train.batch_size}. "
+        f"Start again with {', or '.join(remedies) or f'a smaller network ({prefix}model.channels)'}, "
         "and close other programs that use the same device."
     )
 

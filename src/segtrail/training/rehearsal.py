@@ -24,6 +24,7 @@ def rehearse(
     compute: Compute,
     cases: Sequence[PreparedCase],
     description: DatasetDescription,
+    prefix: str = "",
 ) -> None:
     """Make one patch and compute loss and gradient, in a batch as small as the smallest one.
 
@@ -33,6 +34,7 @@ def rehearse(
         compute: Device and precision.
         cases: The training cases.
         description: The data set.
+        prefix: What stands before the stage's keys in the configuration.
 
     Raises:
         InputError: Transforms, network or loss do not work on patches of this size.
@@ -44,11 +46,12 @@ def rehearse(
         raise
     except Exception as error:
         if is_out_of_memory(error):
-            raise out_of_memory(config, built.size_divisor) from None
+            raise out_of_memory(config, built.size_divisor, prefix) from None
         raise InputError(
-            f"The network can't be trained on patches of patch.patch_size {list(config.patch.patch_size or ())} in "
-            f"batches of {_smallest_batch(config, len(cases))} (train.batch_size {config.train.batch_size}): "
-            f"{_first_line(error)}. Look at model, train.loss and augment.transforms in the configuration."
+            f"The network can't be trained on patches of {prefix}patch.patch_size "
+            f"{list(config.patch.patch_size or ())} in batches of {_smallest_batch(config, len(cases))} "
+            f"({prefix}train.batch_size {config.train.batch_size}): {_first_line(error)}. Look at {prefix}model, "
+            f"{prefix}train.loss and {prefix}augment.transforms in the configuration."
         ) from error
 
 
