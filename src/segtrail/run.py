@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # numpy and torch are imported when they are needed, so that 
     from numpy.typing import NDArray
 
     from segtrail.images.nifti import Volume
+    from segtrail.inference.guard import GuardNote
     from segtrail.inference.likeness import TrainingRange, Unlikeness
     from segtrail.inference.trained import TrainedNetwork
 
@@ -31,6 +32,8 @@ class Prediction:
         affine: 4x4 matrix from voxel indices to millimetres in RAS+ world space: that of the image.
         volumes_ml: Volume of each class without background, by its name, in mL.
         warnings: In what the image is unlike the training images; each has ``property`` and ``evidence``.
+        guard: What was out of the ordinary in the search for the organs, and what was done; each has ``reason``,
+            ``evidence`` and ``action``.
         probabilities: Shape (classes, x, y, z), float32, background first; None unless they were asked for.
     """
 
@@ -39,6 +42,7 @@ class Prediction:
     volumes_ml: Mapping[str, float]
     warnings: tuple[Unlikeness, ...]
     probabilities: NDArray[np.float32] | None = None
+    guard: tuple[GuardNote, ...] = ()
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Give labels and affine."""
@@ -139,6 +143,7 @@ class Run:
             volumes_ml=predicted.volumes_ml,
             warnings=predicted.unlike,
             probabilities=predicted.segmentation.probabilities,
+            guard=predicted.segmentation.guard,
         )
 
     def evaluate(

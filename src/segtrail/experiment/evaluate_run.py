@@ -16,11 +16,13 @@ from segtrail.evaluation.records import (
     case_rows,
     describe_bootstrap,
     describe_metrics,
+    describe_segmentation,
     summarise_results,
     write_case_table,
 )
 from segtrail.experiment.checking import read_and_check, require_sound
 from segtrail.images.nifti import write_label_map
+from segtrail.inference.guard import describe_note
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
 from segtrail.progress import Narrator
 from segtrail.record.run_folder import RunFolder, claim_folder, read_json, utc_now
@@ -57,7 +59,8 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
 
     Returns:
         ``schema_version``, ``run_id``, ``checkpoint``, ``epoch``, ``dataset``, ``cases`` (one entry per case and
-        class), ``summary`` (of all, by class), ``summary_by_split``, ``bootstrap`` and ``definitions``.
+        class), ``summary`` (of all, by class), ``summary_by_split``, ``bootstrap``, ``definitions`` and ``inference``
+        (how each image went through the networks).
 
     Raises:
         InputError: Run or data set can't be worked with.
@@ -71,8 +74,9 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
     sides = _sides(run, checked.usable)
     description = replace(description, cases=tuple(case for case in description.cases if case.case in sides))
     with _saving(run, description) if request.save else nullcontext() as folder:
-        results = _evaluate(trained, description, sides, folder, narrator)
+        results, seen = _evaluate(trained, description, sides, folder, narrator)
         answer = _answer(run, request, trained, description, results)
+        answer["inference"] = seen
         if folder is not None:
             write_case_table(folder / "metrics_cases.csv", results)
             write_json(folder / "evaluation.json", {**answer, "created_utc": utc_now()})
@@ -87,8 +91,9 @@ def _evaluate(
     sides: Mapping[str, str],
     folder: Path | None,
     narrator: Narrator,
-) -> list[ClassResult]:
+) -> tuple[list[ClassResult], list[dict[str, Any]]]:
     results: list[ClassResult] = []
+    seen: list[dict[str, Any]] = []
     with narrator.track("Evaluating", len(description.cases)) as tracker:
         for case in evaluate_cases(
             trained.predictor,
@@ -98,11 +103,14 @@ def _evaluate(
             trained.config.infer.nsd_tolerances_mm,
         ):
             results += case.results
+            seen.append({"case": case.case, **describe_segmentation(case.segmentation)})
+            for note in case.segmentation.guard:
+                narrator.say(f"Guard ({case.case}): {describe_note(note)}")
             if folder is not None:
                 path = folder / "predictions" / f"{case.case}.nii.gz"
                 write_label_map(path, case.prediction, case.volume.placement)
             tracker.advance(case.case)
-    return results
+    return results, seen
 
 
 def _answer(

@@ -28,6 +28,14 @@ from segtrail.record.run_folder import RunFolder, read_json, utc_now
 
 # What a label map and a picture take at most, as a rule.
 _BYTES_PER_CASE = 2e6
+_DOUBTS = {
+    "nothing_found": "nothing found at first",
+    "low_confidence": "unsure",
+    "volume": "unusual volume",
+    "border": "reached the region's border",
+    "class_missing": "a class is missing",
+    "other_part": "a second part left out",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,11 @@ class PredictionResult:
         for entry in self.cases:
             remark = ", ".join(dict.fromkeys(warning["property"] for warning in entry.warnings))
             remark = f"unlike the training images: {remark}" if remark else ""
+            if entry.guard:
+                doubts = ", ".join(
+                    dict.fromkeys(_DOUBTS.get(note["reason"], note["reason"]) for note in entry.guard)
+                )
+                remark = f"{remark}; guard: {doubts}" if remark else f"guard: {doubts}"
             if entry.status == "failed":
                 rows.append((shown(entry.case), "", "failed", ""))
                 continue
@@ -139,7 +152,7 @@ def predict_run(run: RunFolder, request: PredictionRequest, narrator: Narrator) 
 
 
 def _new_record(run: RunFolder, checkpoint: Checkpoint, trained: TrainedNetwork) -> PredictionRecord:
-    infer = trained.config.infer.model_dump(mode="json")
+    infer = list(trained.config.stage_configs().values())[-1].infer.model_dump(mode="json")
     return PredictionRecord(
         run_id=run.run_id,
         run_fingerprint={
@@ -148,9 +161,15 @@ def _new_record(run: RunFolder, checkpoint: Checkpoint, trained: TrainedNetwork)
             "epoch": trained.epoch,
             "dataset_fingerprint": trained.dataset_fingerprint,
         },
-        settings={key: infer[key] for key in ("mode", "roi_size", "overlap", "batch_size")},
+        settings={key: infer[key] for key in _settings_of(infer)},
         created_utc=utc_now(),
     )
+
+
+def _settings_of(infer: Mapping[str, Any]) -> list[str]:
+    """Name the settings that change a result; those added later count only where they are used."""
+    later = [key for key in ("flips", "largest_component") if infer[key]]
+    return ["mode", "roi_size", "overlap", "batch_size", *later]
 
 
 def _say_start(

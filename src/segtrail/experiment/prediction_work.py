@@ -18,10 +18,13 @@ from segtrail.experiment.prediction_plan import (
     hash_or_none,
     is_of_same_input,
 )
+from segtrail.evaluation.records import describe_segmentation
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume, write_label_map, write_volume
+from segtrail.inference.guard import describe_note
 from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.predict_image import PredictedImage, predict_image
+from segtrail.inference.predictor import Segmentation
 from segtrail.inference.reading import read_image
 from segtrail.inference.trained import TrainedNetwork
 from segtrail.progress import Narrator
@@ -101,6 +104,8 @@ class PredictionWork:
         else:
             self._keep(replace(entry, status="done", seconds=round(time.perf_counter() - started, 3)))
             self._unlike.say(case, predicted)
+            for note in predicted.segmentation.guard:
+                self._narrator.say(f"Guard ({shown(case)}): {describe_note(note)}")
 
     def _fail(self, entry: CaseEntry, before: CaseEntry | None, written: Sequence[Path], reason: str) -> None:
         """Record a failure; what an earlier command made of the same image stays, with its entry."""
@@ -150,7 +155,7 @@ class PredictionWork:
             warnings=tuple(
                 {"property": unlike.property, "evidence": unlike.evidence} for unlike in predicted.unlike
             ),
-            mode=segmentation.mode,
+            **_as_recorded(segmentation),
         )
 
     def _keep(self, entry: CaseEntry) -> None:
@@ -210,6 +215,11 @@ def _draw(
         class_names,
         title=f"{case}: {_describe_volumes(predicted.volumes_ml)}",
     )
+
+
+def _as_recorded(segmentation: Segmentation) -> dict[str, Any]:
+    told = describe_segmentation(segmentation)
+    return {"mode": told["mode"], "guard": tuple(told["guard"]), "regions": tuple(told["regions"])}
 
 
 def _describe_volumes(volumes_ml: dict[str, float]) -> str:

@@ -45,6 +45,7 @@ from segtrail.experiment.preparation import (
 from segtrail.experiment.train_stages import StageTrainer
 from segtrail.images.nifti import write_label_map
 from segtrail.inference.expectation import Expectation
+from segtrail.inference.guard import describe_note
 from segtrail.inference.trained import open_trained_network
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache
 from segtrail.progress import Narrator
@@ -196,6 +197,8 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
             write_label_map(path, case.prediction, case.volume.placement)
             results += case.results
             seen.append({"case": case.case, **describe_segmentation(case.segmentation)})
+            for note in case.segmentation.guard:
+                narrator.say(f"Guard ({case.case}): {describe_note(note)}")
             tracker.advance(case.case)
     write_json(folder.path / "inference.json", {"schema_version": 1, "cases": seen})
     folder.write_state(inference=sorted(trained.predictor.modes_used))

@@ -34,6 +34,21 @@ class GuardNote:
     action: Action
 
 
+_ACTIONS: dict[Action, str] = {
+    "lowered_threshold": "It was looked at there.",
+    "widened": "The region was widened.",
+    "searched_everywhere": "The whole volume was searched, and that result taken.",
+    "left_empty": "The map was left empty.",
+    "kept": "Searching the whole volume gave nothing better, so the result was kept: look at it.",
+    "left_out": "It was left out.",
+}
+
+
+def describe_note(note: GuardNote) -> str:
+    """Put a note into sentences: what was out of the ordinary, and what was done."""
+    return f"{note.evidence} {_ACTIONS[note.action]}"
+
+
 @dataclass(frozen=True)
 class Doubt:
     """A reason not to believe a result as it is, with its evidence as a sentence."""

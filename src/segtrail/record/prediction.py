@@ -62,6 +62,8 @@ class CaseEntry:
     volumes_ml: Mapping[str, float] = field(default_factory=dict)
     voxels: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[Mapping[str, str], ...] = ()
+    guard: tuple[Mapping[str, str], ...] = ()
+    regions: tuple[Mapping[str, Any], ...] = ()
     mode: str | None = None
     seconds: float | None = None
 
@@ -77,10 +79,20 @@ class CaseEntry:
         }
         for warning in content["warnings"]:
             _require_types(warning, {"property": str, "evidence": str})
+        guard, regions = content.get("guard", []), content.get("regions", [])
+        for note in guard:
+            _require_types(note, {"reason": str, "evidence": str, "action": str})
+        for region in regions:
+            _require_types(region, {"low_mm": list, "size_mm": list})
         _require_types(content["volumes_ml"], dict.fromkeys(content["volumes_ml"], (int, float)))
         _require_types(content["voxels"], dict.fromkeys(content["volumes_ml"], int))
         inputs = tuple(map(_read_file, content["inputs"]))
-        return cls(**{**content, **files, "inputs": inputs, "warnings": tuple(content["warnings"])})
+        told = {
+            "warnings": tuple(content["warnings"]),
+            "guard": tuple(guard),
+            "regions": tuple(regions),
+        }
+        return cls(**{**content, **files, **told, "inputs": inputs})
 
 
 @dataclass
