@@ -24,13 +24,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises:
         InputError: The file can't be read, is not YAML, or holds an unknown key or a wrong value;
-            all such problems are listed at once. An override is malformed.
+            all such problems are listed at once. An override is malformed or would change nothing.
     """
     values = read_yaml_mapping(path)
     changes = [Override.parse(text) for text in overrides]
     for change in changes:
         change.apply(values)
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
-        raise InputError(explain_validation_error(error, path.name)) from None
+        raise InputError(explain_validation_error(error, path.name, values)) from None
+    for change in changes:
+        change.require_taken(values)
+    return config
