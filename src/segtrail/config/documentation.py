@@ -5,7 +5,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from segtrail.atomic import write_text
+from segtrail.config.inheritance import RUN_KEYS, RUN_SECTIONS, STAGE_SECTIONS
 from segtrail.config.schema import Config
 
 _INTRODUCTION = """# Configuration
@@ -28,6 +30,33 @@ changing brackets. A key that is not listed here is
 refused, with the nearest known one. Editors that know YAML schemas complete and check the files through
 [config.schema.json](config.schema.json).
 """
+_STAGES = """Each stage is a network of its own. The order in the file is the order of work, and at most two work
+one after the other: the first looks at the whole volume, the second at the region that the first finds.
+
+A stage takes over what stands above it, key by key, and gives only what differs:
+{sections}.
+A list is replaced whole, and so is `model` where its `name` differs. A stage that is left empty takes over everything.
+`region` is for the second stage. What is the run's is given once, above the stages:
+{run_sections}; and these keys:
+{keys}.
+
+```yaml
+paths: {{data_root: data/Task02_Heart}}
+train: {{seed: 1, max_epochs: 60}}
+model: {{name: fast}}
+stages:
+  coarse:
+    preprocess: {{spacing: [4.0, 4.0, 4.0]}}
+    patch: {{patch_size: null}}
+    train: {{max_epochs: 30}}
+  fine:
+    patch: {{patch_size: null}}
+    region: {{margin_mm: 20}}
+```
+
+On the command line `stages.fine.train.max_epochs=10` changes one stage, and `train.max_epochs=10` every stage that
+gives none of its own; it is refused where each does. `config_resolved.yaml` holds every stage complete.
+"""
 _NETWORKS = "`model` takes the keys of the network that `model.name` names."
 
 
@@ -37,7 +66,9 @@ def configuration_page() -> str:
     for name, field in Config.model_fields.items():
         parts.append(f"## {name}\n\n{field.description}\n")
         sections = _sections_of(field.annotation)
-        if not sections:
+        if name == "stages":
+            parts.append(_describe_stages())
+        elif not sections:
             parts.append(_table([(name, field)]))
         elif len(sections) > 1:
             parts.append(_NETWORKS + "\n")
@@ -61,6 +92,20 @@ def write_documentation(folder: Path) -> None:
     """Write both files into a folder."""
     write_text(folder / "configuration.md", configuration_page())
     write_text(folder / "config.schema.json", json_schema())
+
+
+def _describe_stages() -> str:
+    keys = [f"{section}.{key}" for section, names in RUN_KEYS.items() for key in names]
+    return _STAGES.format(
+        sections=_listed(STAGE_SECTIONS),
+        run_sections=_listed(RUN_SECTIONS),
+        keys=textwrap.fill(_listed(keys), width=118),
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
 def _keys(prefix: str, section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

@@ -1,26 +1,32 @@
 """Turning validation errors into sentences that name the key, the nearest known key and what was expected."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from segtrail.config.schema import Config
+from segtrail.config.inheritance import STAGE_SECTIONS
+from segtrail.config.schema import Config, StageConfig
 
 
-def explain_validation_error(error: ValidationError, source: str) -> str:
+def explain_validation_error(
+    error: ValidationError, source: str, values: Mapping[str, Any] | None = None
+) -> str:
     """Describe every problem of a configuration.
 
     Args:
         error: What pydantic found.
         source: Name of the file the configuration came from.
+        values: What was read from it, so that a problem which the stages take over is told where it is written.
 
     Returns:
         A heading and one line for every problem.
     """
-    lines = [_explain_one(dict(details)) for details in error.errors()]
+    shared = _problems_of_shared_sections(values or {})
+    problems = [_where_written(dict(details), shared) for details in error.errors()]
+    lines = list(dict.fromkeys(map(_explain_one, problems)))
     count = "a problem" if len(lines) == 1 else f"{len(lines)} problems"
     return "\n".join([f"The configuration {source} has {count}:", *(f"  {line}" for line in lines)])
 
@@ -38,11 +44,36 @@ _WORDINGS = {
     "too_long": "at most {max_length} entries",
 }
 _OWN_WORDS = ("value_error", "network_name")
+_STAGE_NAME = "a stage's name is lower-case letters, digits and _, at most 30, and begins with a letter"
+_Problems = dict[tuple[tuple[int | str, ...], str], dict[str, Any]]
+
+
+def _problems_of_shared_sections(values: Mapping[str, Any]) -> _Problems:
+    """Find what is wrong in the sections above the stages by themselves, by place and message."""
+    try:
+        StageConfig.model_validate({name: values[name] for name in STAGE_SECTIONS if name in values})
+    except ValidationError as error:
+        return {(details["loc"], details["msg"]): dict(details) for details in error.errors()}
+    return {}
+
+
+def _where_written(details: dict[str, Any], shared: _Problems) -> dict[str, Any]:
+    """Return for a problem of a stage that of the section which it was taken over from, if it was."""
+    above = shared.get((details["loc"][2:], details["msg"])) if details["loc"][:1] == ("stages",) else None
+    if above is None:
+        return details
+    values = above["input"], details["input"]
+    same = values[0] == values[1] or all(isinstance(value, Mapping) for value in values)
+    return above if same else details
 
 
 def _explain_one(details: dict[str, Any]) -> str:
     names, sections = _walk(list(details["loc"]))
     key = ".".join(names)
+    if details["type"] == "stage_rule":
+        return f"{key}: {details['msg']}."
+    if details["loc"][-1:] == ("[key]",) and names[0] == "stages":
+        return f"{key}: {_STAGE_NAME}."
     if details["type"] == "extra_forbidden":
         return f"{key}: this key is not known{_nearest(names, sections)}."
     if details["type"] == "missing":
@@ -77,6 +108,11 @@ def _walk(location: list[Any]) -> tuple[list[str], list[type[BaseModel]]]:
     sections: list[type[BaseModel]] = [Config]
     names: list[str] = []
     for part in location:
+        if part == "[key]":
+            continue
+        if names == ["stages"]:
+            names.append(str(part))
+            continue
         tagged = [section for section in sections if _tag_of(section) == part]
         if names and tagged and names[-1] == "model":
             sections = tagged

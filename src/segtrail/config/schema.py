@@ -1,10 +1,28 @@
 """The typed schema of ``configs/*.yaml``: every key, its type, its default and a sentence about it."""
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from segtrail.config.augment_schema import AugmentConfig
+from segtrail.config.inheritance import (
+    MOST_STAGES,
+    RUN_KEYS,
+    Problem,
+    find_problems,
+    inherit,
+    without_what_repeats,
+)
 from segtrail.config.section import (
     Fraction,
     ImportPath,
@@ -331,9 +349,7 @@ class InferConfig(Section):
         description="Axes (0 x, 1 y, 2 z) along which the image is mirrored too, every combination, and the results "
         "averaged; for networks trained with such flips.",
     )
-    largest_component: bool = Field(
-        False, description="Keep only the largest connected part of each class."
-    )
+    largest_component: bool = Field(False, description="Keep only the largest connected part of each class.")
     nsd_tolerances_mm: tuple[PositiveFloat, ...] = Field(
         (1.0, 2.0), description="Tolerances, in mm, at which the normalised surface Dice is reported."
     )
@@ -346,7 +362,8 @@ class RegionConfig(Section):
         15.0, description="Room around the organs on every side, when the size of the region is chosen."
     )
     shift_mm: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="Largest random shift of a training region along each axis, beyond the error it has."
+        10.0,
+        description="Largest random shift of a training region along each axis, beyond the error it has.",
     )
     anywhere_fraction: Fraction = Field(
         0.1,
@@ -383,6 +400,14 @@ class StageConfig(Section):
     )
 
 
+def _allow_empty_stages(schema: dict[str, Any]) -> None:
+    """Tell editors what a stage may look like in a file, where it may say nothing."""
+    [(pattern, stage)] = schema.pop("patternProperties").items()
+    schema["patternProperties"] = {pattern: {"anyOf": [stage, {"type": "null"}]}}
+    schema["additionalProperties"] = False
+    schema["maxProperties"] = MOST_STAGES
+
+
 class Config(Section):
     """A whole training run."""
 
@@ -406,7 +431,23 @@ class Config(Section):
         {},
         description="Networks that work one after the other; each takes the sections above as they are and says only "
         "what differs. None: one stage.",
+        json_schema_extra=_allow_empty_stages,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stages_inherit(cls, values: Any) -> Any:
+        _refuse(find_problems(values))
+        return inherit(values)
+
+    @model_validator(mode="after")
+    def _stages_agree(self) -> "Config":
+        _refuse([*self._idle_regions(), *self._keys_that_differ_from_the_run()])
+        return self
+
+    @model_serializer(mode="wrap")
+    def _resolved_form(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_what_repeats(dump(self))
 
     def stage_configs(self) -> dict[str, StageConfig]:
         """Return the stages by name, in their order; a configuration without any is one stage, called main."""
@@ -414,3 +455,57 @@ class Config(Section):
             return dict(self.stages)
         sections = {name: getattr(self, name) for name in StageConfig.model_fields}
         return {ONLY_STAGE: StageConfig(**sections)}
+
+    def with_stages(self, stages: Mapping[str, StageConfig]) -> "Config":
+        """Put stages back that were filled in.
+
+        Args:
+            stages: What ``stage_configs`` returned, with keys changed.
+
+        Returns:
+            A copy with these stages. Without ``stages`` in the configuration, the only one's sections are the
+            configuration's own again.
+
+        Raises:
+            ValueError: The names or their order differ, a key of the run differs from the run's, or a stage that
+                looks everywhere was given a region.
+        """
+        known = list(self.stage_configs())
+        if list(stages) != known:
+            raise ValueError(f"The stages are {known}, not {list(stages)}.")
+        sections = {name: getattr(self, name) for name in Config.model_fields}
+        if self.stages:
+            return Config(**{**sections, "stages": dict(stages)})
+        only = stages[ONLY_STAGE]
+        return Config(**{**sections, **{name: getattr(only, name) for name in StageConfig.model_fields}})
+
+    def _idle_regions(self) -> Iterator[Problem]:
+        """Find regions that no stage would look at."""
+        if self.region != RegionConfig():
+            yield ("region",), "only a later stage looks at a region, and there is only one; take it out"
+        for name, stage in list(self.stages.items())[:1]:
+            if stage.region != RegionConfig():
+                yield (
+                    ("stages", name, "region"),
+                    "only a later stage looks at a region; the first looks everywhere; take it out",
+                )
+
+    def _keys_that_differ_from_the_run(self) -> Iterator[Problem]:
+        for name, stage in self.stages.items():
+            for section, keys in RUN_KEYS.items():
+                for key in keys:
+                    if getattr(getattr(stage, section), key) != getattr(getattr(self, section), key):
+                        yield (
+                            ("stages", name, section, key),
+                            f"{key} is the run's; give it once, under {section}",
+                        )
+
+
+def _refuse(problems: list[Problem]) -> None:
+    """Raise all problems at once, each at its key."""
+    if problems:
+        details = [
+            InitErrorDetails(type=PydanticCustomError("stage_rule", sentence), loc=key, input=None)
+            for key, sentence in problems
+        ]
+        raise ValidationError.from_exception_data("Config", details)
