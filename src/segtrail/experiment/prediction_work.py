@@ -11,6 +11,7 @@ import numpy as np
 
 from segtrail.dataset.names import shown
 from segtrail.errors import InputError, Interrupted, TrainingFailed
+from segtrail.evaluation.records import describe_segmentation
 from segtrail.experiment.prediction_plan import (
     Plan,
     Task,
@@ -18,7 +19,6 @@ from segtrail.experiment.prediction_plan import (
     hash_or_none,
     is_of_same_input,
 )
-from segtrail.evaluation.records import describe_segmentation
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume, write_label_map, write_volume
 from segtrail.inference.guard import describe_note

@@ -192,7 +192,7 @@ def _cut(image: Image, start: Sequence[int], window: Shape3D, outside: Tensor) -
 def _overlap(
     start: Sequence[int], size: Sequence[int], low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return the part of the box at ``start`` that lies between ``low`` and ``high``, in voxels of that and of itself."""
+    """Return what of the box at ``start`` lies between ``low`` and ``high``, in voxels of that box and of itself."""
     first, last = np.maximum(start, low), np.minimum(np.add(start, size), high)
     last = np.maximum(first, last)
     inside = tuple(slice(int(a), int(b)) for a, b in zip(first - low, last - low, strict=True))
