@@ -11,9 +11,9 @@ from segtrail.atomic import write_json
 from segtrail.experiment.preparation import Stage
 from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.inference.regions import Box, gather, organ_boxes
+from segtrail.report.wording import format_count
 
 SCHEMA_VERSION = 1
-_SIDES = {"train": "training cases, by networks that did not train on them", "val": "validation cases"}
 
 
 class RegionRecord:
@@ -39,7 +39,7 @@ class RegionRecord:
             found: What it found.
         """
         labels = np.asarray(self._stage.prepared[case].label())
-        windows = self._regions.windows(found.found, labels.shape) if found.found.boxes else []
+        windows = [] if found.absent else self._regions.windows(found.found, labels.shape)
         entry: dict[str, Any] = {
             "case": case,
             "side": side,
@@ -55,6 +55,8 @@ class RegionRecord:
         boxes = organ_boxes(labels, self._stage.spacing_mm)
         if boxes and windows:
             entry |= self._measure(labels, windows, boxes, found.found.boxes)
+        elif boxes:
+            entry["covered_percent"] = 0.0
         self._cases.append(entry)
 
     def _measure(
@@ -103,24 +105,21 @@ class RegionRecord:
 
     def describe(self) -> list[str]:
         """Say in sentences how well the regions hold the organs."""
-        return [
-            sentence
-            for side, who in (
-                ("train", "training cases, by networks that did not train on them"),
-                ("val", "validation cases"),
-            )
-            if (sentence := self._describe_side(side, who))
-        ]
+        unseen = all(entry["network"] != self._finder for entry in self._cases if entry["side"] == "train")
+        by = "networks that did not train on them" if unseen else "the network that trained on them"
+        sides = {"train": ("training case", f", by {by}"), "val": ("validation case", "")}
+        return [sentence for side, who in sides.items() if (sentence := self._describe_side(side, *who))]
 
-    def _describe_side(self, side: str, who: str) -> str:
-        measured = [c for c in self._cases if c["side"] == side and c["centre_offset_mm"] is not None]
+    def _describe_side(self, side: str, noun: str, by: str) -> str:
+        cases = [entry for entry in self._cases if entry["side"] == side]
+        measured = [entry for entry in cases if entry["centre_offset_mm"] is not None]
         if not measured:
             return ""
         distances = [float(np.linalg.norm(entry["centre_offset_mm"])) for entry in measured]
-        covered = min(entry["covered_percent"] for entry in measured)
-        doubts = sum(bool(entry["guard"]) for entry in self._cases if entry["side"] == side)
+        covered = min(entry["covered_percent"] for entry in cases if entry["covered_percent"] is not None)
+        doubts = sum(bool(entry["guard"]) for entry in cases)
         return (
-            f"Regions of {len(measured)} {who}: the centre is off by {np.mean(distances):.1f} mm in the mean and "
-            f"{max(distances):.1f} mm at most; at least {covered:.1f} % of the organ lies inside; "
+            f"Regions of {format_count(len(measured), noun)}{by}: the centre is off by "
+            f"{np.mean(distances):.1f} mm in the mean and {max(distances):.1f} mm at most; at least {covered:.1f} % of the organ lies inside; "
             f"{doubts} had the guard's attention."
         )

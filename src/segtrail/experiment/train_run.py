@@ -374,5 +374,6 @@ def _describe_result(summary: dict[str, Any]) -> str:
     for name, statistics in summary["splits"]["val"].items():
         dice = statistics["metrics"]["dice"]["mean"]
         parts.append(f"{name} {'undefined' if dice is None or np.isnan(dice) else f'{dice:.3f}'}")
-    best = summary["selection"]["best_epoch"]
-    return f"Validation Dice of epoch {best}, the best: {', '.join(parts)}."
+    selection = summary["selection"]
+    which = "the best" if selection["rule"] == SELECTION_RULES["best"] else "the last"
+    return f"Validation Dice of epoch {selection['best_epoch']}, {which}: {', '.join(parts)}."

@@ -99,7 +99,8 @@ class StageTrainer:
     ) -> dict[str, Search]:
         """Find the regions of each training case with a network that did not train on it."""
         train, wanted = self._data.split.train, self._stages[-1].config.region.crossfit_folds
-        groups = [group for group in self._data.groups if group[0] in train]
+        together = [tuple(case for case in group if case in train) for group in self._data.groups]
+        groups = [group for group in together if group]
         n = min(wanted, len(groups))
         if n < 2:
             self._narrator.say(

@@ -231,18 +231,18 @@ class Training:
 
     def _record_epoch(self, row: HistoryRow) -> None:
         """Write history and checkpoints; ``last.pt`` comes last, since a resume believes it."""
-        is_best = self._is_best(row)
-        if is_best:
+        is_kept = self._is_kept(row)
+        if is_kept:
             self.outcome.best_epoch = row.epoch
             self.outcome.best_val_dice = -1.0 if row.val_dice is None else row.val_dice
         self.outcome.last_epoch, self.outcome.last_val_dice = row.epoch, row.val_dice
         append_history(self.record.run_dir / "history.csv", row)
-        if is_best and self.record.is_last:
+        if is_kept and self.record.is_last:
             self._save("best.pt", row.epoch)
         self._save("last.pt", row.epoch)
-        self.observer.on_epoch(row, is_best)
+        self.observer.on_epoch(row, is_best=is_kept and self.config.train.keep == "best")
 
-    def _is_best(self, row: HistoryRow) -> bool:
+    def _is_kept(self, row: HistoryRow) -> bool:
         if self.config.train.keep == "last":
             return True
         return row.val_dice is not None and row.val_dice > self.outcome.best_val_dice
