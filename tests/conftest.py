@@ -187,3 +187,60 @@ def quick_run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         load_config(config, ["split.test=[case_4]"]), Narrator(), "a note", ["segtrail", "train", str(config)]
     )
     return finished.folder.path
+
+
+STAGED_TRAINING = """
+paths: {{data_root: '{data_root}', output_root: '{output_root}'}}
+split: {{val: [case_4], test: [case_5]}}
+patch: {{patch_size: null, patches_per_case: 8}}
+augment: {{enabled: false}}
+train: {{num_workers: 0, num_threads: 1, precision: fp32, keep: last, validate_every: 100}}
+model: {{name: fast, channels: [8, 8], blocks: [0, 0]}}
+optim: {{lr: 1e-2, schedule: {{name: onecycle}}}}
+report: {{bootstrap_samples: 50}}
+stages:
+  coarse:
+    preprocess: {{spacing: [2, 2, 4]}}
+    train: {{max_epochs: 16}}
+  fine:
+    train: {{max_epochs: 8, ema_decay: 0.9}}
+    region: {{margin_mm: 3, shift_mm: 2, crossfit_folds: 2}}
+"""
+
+
+def write_staged_config(folder: Path, data_root: Path, output_root: Path) -> Path:
+    """Write a configuration of two stages that trains in some seconds."""
+    path = folder / "staged.yaml"
+    path.write_text(
+        STAGED_TRAINING.format(data_root=data_root.as_posix(), output_root=output_root.as_posix()),
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def staged_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of six balls in volumes that are larger than a region; tests may read it and must not change it."""
+    data = DecathlonFolder(tmp_path_factory.mktemp("staged") / "data")
+    for number in range(6):
+        centre = np.array([20, 18, 12]) + np.random.default_rng(number).uniform(-5, 5, size=3)
+        data.add_case(f"case_{number}", label=ball_labels((40, 36, 24), centre, 5.5))
+    return data.root
+
+
+@pytest.fixture
+def staged_config(tmp_path: Path, staged_data: Path) -> Path:
+    """A configuration file of two stages; runs come to ``tmp_path/outputs``."""
+    return write_staged_config(tmp_path, staged_data, tmp_path / "outputs")
+
+
+@pytest.fixture(scope="session")
+def staged_run_dir(staged_data: Path) -> Path:
+    """A finished run of two stages that tests may read and must not change."""
+    from segtrail.config.load import load_config
+    from segtrail.experiment.train_run import train_run
+    from segtrail.progress import Narrator
+
+    folder = staged_data.parent
+    config = write_staged_config(folder, staged_data, folder / "outputs")
+    return train_run(load_config(config), Narrator(), "", ["segtrail", "train", str(config)]).folder.path

@@ -58,6 +58,20 @@ def test_the_record_follows_its_schema_in_every_state(predictions: Path) -> None
     assert problems({**record, "cases": [{**done, "output": None}]}) != []
 
 
+def test_the_record_of_a_run_of_two_stages_follows_its_schema(
+    tmp_path: Path, staged_run_dir: Path, staged_data: Path, segtrail: Command
+) -> None:
+    empty = tmp_path / "empty.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((40, 36, 24), np.int16), np.diag([1.0, 1.0, 2.0, 1.0])), empty)
+    inputs = (staged_data / "imagesTr" / "case_5.nii.gz", empty)
+    assert segtrail("predict", staged_run_dir, *inputs, "--output", tmp_path / "out").exit_code == 0
+    record = json.loads((tmp_path / "out" / "prediction.json").read_text(encoding="utf-8"))
+    assert problems(record) == []
+    found, nothing = record["cases"]
+    assert found["regions"]
+    assert nothing["guard"]
+
+
 def test_a_key_that_is_missing_or_unknown_is_found(predictions: Path) -> None:
     record = json.loads((predictions / "prediction.json").read_text(encoding="utf-8"))
     assert problems({**record, "surprise": 1}) != []

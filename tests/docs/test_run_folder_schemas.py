@@ -19,16 +19,19 @@ from segtrail.progress import Narrator
 from segtrail.record.history import HistoryRow
 from segtrail.record.local_paths import recall_data_root
 from segtrail.record.run_folder import RunFolder, read_json
+from segtrail.training.checkpoint import load_checkpoint
 
 DOCS = Path(__file__).parents[2] / "docs"
 JSON_FILES = {
     "run.json": "run.schema.json",
     "dataset_summary.json": "dataset_summary.schema.json",
     "metrics_summary.json": "metrics_summary.schema.json",
+    "inference.json": "inference.schema.json",
     "examples/examples.json": "examples.schema.json",
 }
+STAGED_FILES = {**JSON_FILES, "regions.json": "regions.schema.json"}
 TABLES = {"history.csv": "history.table.json", "metrics_cases.csv": "metrics_cases.table.json"}
-SCHEMAS = [*JSON_FILES.values(), "evaluation.schema.json"]
+SCHEMAS = [*STAGED_FILES.values(), "evaluation.schema.json"]
 METRIC_COLUMNS = metric_definitions(())  # explained where their table is
 PLACEHOLDERS = ("RANK", "CASE", "DATASET", "YYYYMMDD", "HHMMSS")
 PARSERS = {"string": str, "integer": int, "number": float}
@@ -121,6 +124,17 @@ def test_a_json_file_of_a_run_follows_its_schema(quick_run_dir: Path, file: str,
     assert problems(schema_name, json.loads((quick_run_dir / file).read_text(encoding="utf-8"))) == []
 
 
+@pytest.mark.parametrize(("file", "schema_name"), STAGED_FILES.items())
+def test_a_json_file_of_a_run_of_two_stages_follows_its_schema(
+    staged_run_dir: Path, file: str, schema_name: str
+) -> None:
+    assert problems(schema_name, json.loads((staged_run_dir / file).read_text(encoding="utf-8"))) == []
+
+
+def test_a_run_of_one_stage_has_no_regions(quick_run_dir: Path) -> None:
+    assert not (quick_run_dir / "regions.json").exists()
+
+
 @pytest.mark.parametrize(("file", "schema_name"), JSON_FILES.items())
 def test_a_key_that_no_schema_names_is_found(quick_run_dir: Path, file: str, schema_name: str) -> None:
     content = json.loads((quick_run_dir / file).read_text(encoding="utf-8"))
@@ -162,10 +176,10 @@ def test_a_table_of_a_run_has_the_columns_of_its_schema_in_order(
 
 @pytest.mark.parametrize(("file", "table_name"), TABLES.items())
 def test_every_cell_of_a_table_has_the_type_and_range_of_its_column(
-    quick_run_dir: Path, file: str, table_name: str
+    quick_run_dir: Path, staged_run_dir: Path, file: str, table_name: str
 ) -> None:
     table = read_schema(table_name)
-    _, rows = read_table(quick_run_dir / file)
+    rows = [row for run_dir in (quick_run_dir, staged_run_dir) for row in read_table(run_dir / file)[1]]
     for row in rows:
         for column, text in row.items():
             assert cell_problem(field_of(table, column), text) is None, f"{column}: {text!r}"
@@ -174,6 +188,21 @@ def test_every_cell_of_a_table_has_the_type_and_range_of_its_column(
 def test_the_history_schema_names_the_columns_that_the_program_writes() -> None:
     names = [field["name"] for field in read_schema("history.table.json")["fields"]]
     assert names == [field.name for field in fields(HistoryRow)]
+
+
+@pytest.mark.parametrize("run", ["quick_run_dir", "staged_run_dir"])
+def test_the_keys_of_the_checkpoints_are_those_that_the_page_explains(
+    run: str, request: pytest.FixtureRequest
+) -> None:
+    run_dir, sections = request.getfixturevalue(run), documented_sections()
+    best, last = (set(load_checkpoint(run_dir / "checkpoints" / f"{name}.pt")) for name in ("best", "last"))
+    of_best, of_last = (
+        set(re.findall(r"^\| `(\w+)` \|", sections[f"checkpoints/{name}.pt"], re.MULTILINE))
+        for name in ("best", "last")
+    )
+    assert best == of_best
+    assert last - {"network_in_training"} == (of_best | of_last) - {"network_in_training"}
+    assert ("network_in_training" in last) == (run == "staged_run_dir")
 
 
 def test_an_evaluation_follows_its_schema_printed_and_saved(
@@ -186,9 +215,12 @@ def test_an_evaluation_follows_its_schema_printed_and_saved(
     assert problems("evaluation.schema.json", saved[0]) == []
 
 
-def test_every_file_of_a_run_is_documented(saved_evaluation: tuple[dict[str, Any], Path]) -> None:
+def test_every_file_of_a_run_is_documented(
+    saved_evaluation: tuple[dict[str, Any], Path], staged_run_dir: Path
+) -> None:
     _, run_dir = saved_evaluation
     assert undocumented_files(run_dir) == []
+    assert undocumented_files(staged_run_dir) == []
 
 
 def test_a_file_that_is_not_documented_is_found(quick_run_dir: Path, tmp_path: Path) -> None:
@@ -198,7 +230,7 @@ def test_a_file_that_is_not_documented_is_found(quick_run_dir: Path, tmp_path: P
     assert undocumented_files(run_dir) == ["predictions/surprise.txt"]
 
 
-@pytest.mark.parametrize(("file", "schema_name"), JSON_FILES.items())
+@pytest.mark.parametrize(("file", "schema_name"), STAGED_FILES.items())
 def test_every_key_of_a_json_schema_is_explained_on_the_page(file: str, schema_name: str) -> None:
     section = documented_sections()[file]
     names = set(property_names(read_schema(schema_name))) - set(METRIC_COLUMNS)
@@ -211,6 +243,7 @@ def test_every_key_of_an_evaluation_is_explained_on_the_page() -> None:
         "evaluations/DATASET_YYYYMMDD_HHMMSS/evaluation.json",
         "metrics_summary.json",
         "metrics_cases.csv",
+        "inference.json",
     )
     section = "".join(pages[file] for file in files)
     names = set(property_names(read_schema("evaluation.schema.json")))

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from segtrail.errors import InputError, TrainingFailed
 from segtrail.experiment import prediction_work as module
-from segtrail.inference.predictor import Predictor
+from segtrail.inference.network_pass import NetworkPass
 from segtrail.record.prediction import PredictionFolder
 
 Command = Callable[..., Any]
@@ -300,6 +300,9 @@ def test_a_record_that_is_damaged_is_refused(tmp_path: Path, images: Path, predi
         (["cases", 0, "volumes_ml"], {"ball": "much"}),
         (["cases", 0, "voxels"], {}),
         (["cases", 0, "warnings"], ["spacing"]),
+        (["cases", 0, "guard"], [{"reason": "volume", "evidence": None, "action": "kept"}]),
+        (["cases", 0, "guard"], None),
+        (["cases", 0, "regions"], [{"low_mm": [0, 0, 0]}]),
     ],
     ids=str,
 )
@@ -375,14 +378,14 @@ def test_two_commands_do_not_work_in_one_folder(tmp_path: Path, images: Path, pr
 def test_an_image_too_large_for_the_memory_fails_alone(
     images: Path, predict: Predict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segment = Predictor._infer
+    everywhere = NetworkPass.everywhere
 
-    def infer(self: Predictor, image: Any) -> Any:
-        if image.shape[2] > 25:
+    def refuse_large(self: NetworkPass, image: Any) -> Any:
+        if image.shape[1] > 25:
             raise MemoryError
-        return segment(self, image)
+        return everywhere(self, image)
 
-    monkeypatch.setattr(Predictor, "_infer", infer)
+    monkeypatch.setattr(NetworkPass, "everywhere", refuse_large)
     write_image(images / "large.nii.gz", np.zeros((30, 18, 14), np.int16))
     result = predict(images, "--json")
     assert result.exit_code == 1
@@ -400,7 +403,7 @@ def test_a_good_prediction_stays_when_a_later_command_fails_on_the_same_image(
     predict(images)
     before, record = files_in(tmp_path / "out"), read_record(tmp_path / "out")
     with monkeypatch.context() as patched:
-        patched.setattr(Predictor, "_infer", run_out_of_memory)
+        patched.setattr(NetworkPass, "everywhere", run_out_of_memory)
         result = predict(images, "--probabilities", "--json")
     assert result.exit_code == 1
     assert "stays as it was" in json.loads(result.stdout)["error"]

@@ -5,13 +5,13 @@ import pytest
 from segtrail.record.history import HistoryRow, append_history
 
 HEADING = (
-    "epoch,train_loss,train_loss_dice,train_loss_cross_entropy,val_dice,learning_rate,seconds,"
+    "stage,epoch,train_loss,train_loss_dice,train_loss_cross_entropy,val_dice,learning_rate,seconds,"
     "patches_per_second,peak_memory_mb,schema_version"
 )
 
 
 def row(epoch, val_dice=0.1 + 0.2):
-    return HistoryRow(epoch, 1 / 3, 0.2, 2e-17, val_dice, 2e-4, 1.5, 8.0, 512.0)
+    return HistoryRow("main", epoch, 1 / 3, 0.2, 2e-17, val_dice, 2e-4, 1.5, 8.0, 512.0)
 
 
 def read(path):
@@ -23,7 +23,7 @@ def test_each_epoch_is_one_line_below_one_heading(tmp_path):
     for epoch in (1, 2, 3):
         append_history(path, row(epoch))
         assert len(read(path)) == epoch
-    assert path.read_bytes().startswith(HEADING.encode() + b"\n1,")
+    assert path.read_bytes().startswith(HEADING.encode() + b"\nmain,1,")
     assert path.read_bytes().count(b"\n") == 4
     assert b"\r" not in path.read_bytes()
 
