@@ -78,3 +78,47 @@ def test_any_spacing_returns_a_label_map_of_the_files_shape(axis_order, target_m
 def test_a_tie_between_scores_goes_to_the_lower_class():
     grid = WorkingGrid.of(np.eye(4), (2, 2, 2), (1.0, 1.0, 1.0))
     assert not grid.labels_on_file_grid(np.full((3, 2, 2, 2), 0.5, np.float32)).any()
+
+
+def native_voxels(grid, start, size, reach):
+    """Select the file's voxels, along RAS, that lie in a box of the working grid or so many working voxels around it."""
+    along = []
+    for n, step, first, extent, whole in zip(
+        grid.native_shape, grid.step, start, size, grid.shape, strict=True
+    ):
+        place = np.arange(n) / step
+        from_low = (place >= first - reach) | (first == 0)
+        along.append(from_low & ((place <= first + extent - 1 + reach) | (first + extent == whole)))
+    return np.ix_(*along)
+
+
+@pytest.mark.parametrize(
+    "target_mm", [(1.5, 0.8, 3.0), (0.5, 0.4, 1.1), (1.9, 2.3, 3.7), (0.7, 2.0, 6.0)], ids=str
+)
+@pytest.mark.parametrize("place", ["inside", "at the start", "at the end"])
+@pytest.mark.parametrize(("order", "signs"), AXIS_ORDERS[::11])
+def test_a_box_of_the_grid_gives_what_the_whole_grid_gives_inside_and_background_outside(
+    order, signs, target_mm, place
+):
+    grid = WorkingGrid.of(file_affine(order, signs), (24, 27, 21), target_mm)
+    size = np.maximum(np.array(grid.shape) // 2, 1)
+    start = {"inside": size // 2, "at the start": size * 0, "at the end": grid.shape - size}[place]
+    scores = np.random.default_rng(0).random((3, *grid.shape), dtype=np.float32)
+    box = tuple(slice(first, first + n) for first, n in zip(start, size, strict=True))
+    part, origin = scores[(slice(None), *box)], tuple(int(first) for first in start)
+    inside, outside = native_voxels(grid, start, size, 0.0), np.ones(grid.native_shape, dtype=bool)
+    outside[native_voxels(grid, start, size, 0.5)] = False
+    assert outside.any()
+
+    labels = grid.reorientation.apply(grid.labels_on_file_grid(part, origin))
+    whole = grid.reorientation.apply(grid.labels_on_file_grid(scores))
+    assert np.unique(whole[inside]).size == 3
+    np.testing.assert_array_equal(labels[inside], whole[inside])
+    assert not labels[outside].any()
+
+    maps, whole_maps = grid.scores_on_file_grid(part, origin), grid.scores_on_file_grid(scores)
+    np.testing.assert_array_equal(maps.argmax(axis=0), grid.labels_on_file_grid(part, origin))
+    for value in range(3):
+        one, other = (grid.reorientation.apply(found[value]) for found in (maps, whole_maps))
+        np.testing.assert_allclose(one[inside], other[inside], atol=1e-5)
+        assert (one[outside] == (value == 0)).all()
