@@ -81,7 +81,7 @@ def test_a_tie_between_scores_goes_to_the_lower_class():
 
 
 def native_voxels(grid, start, size, reach):
-    """Select the file's voxels, along RAS, that lie in a box of the working grid or so many working voxels around it."""
+    """Select the file's voxels, along RAS, in a box of the working grid and so many working voxels around it."""
     along = []
     for n, step, first, extent, whole in zip(
         grid.native_shape, grid.step, start, size, grid.shape, strict=True
