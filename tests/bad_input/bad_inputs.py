@@ -886,6 +886,29 @@ DISK_AND_RIGHTS = [
         lambda bench: _locked(bench, bench.home / "scans", 0o500, _init(_scans())),
         "another user",
     ),
+    BadInput(
+        *("a file where the output folder should be", "cv", "can't be made in", 2),
+        lambda bench: [_file_for_a_folder(bench), _cross_validate("--folds", "2")(bench)][1],
+    ),
+    BadInput(
+        *("an output folder that can't be written", "cv", "can't be made in", 2),
+        lambda bench: _locked(
+            *(bench, bench.home / "locked", 0o500),
+            _cross_validate(
+                f"paths.cache_root={bench.home / 'cache'}", "--output-root", "locked", "--folds", "2"
+            ),
+        ),
+        "another user",
+    ),
+    BadInput("a full disk", "cv", "can't be read or written", 2, _cross_validate("--folds", "2"), 45_000),
+    BadInput(
+        "a full disk, in its folder",
+        "cv",
+        "can't be read or written",
+        2,
+        _cross_validate("--folds", "2"),
+        500,
+    ),
     BadInput("a full disk", "predict", "can't be written", 2, _predict(IMAGE), 3000),
     BadInput("a full disk", "init", "can't be written", 2, _init(_scans()), 900),
     BadInput("a full disk, in the cache", "train", "can't be written to the cache", 2, _train(), 4000),
