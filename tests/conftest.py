@@ -187,3 +187,20 @@ def quick_run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         load_config(config, ["split.test=[case_4]"]), Narrator(), "a note", ["segtrail", "train", str(config)]
     )
     return finished.folder.path
+
+
+@pytest.fixture(scope="session")
+def finished_cv_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished cross-validation of two folds that tests may read and must not change."""
+    from segtrail.config.load import load_config
+    from segtrail.experiment.cross_validate import cross_validate
+    from segtrail.progress import Narrator
+
+    folder = tmp_path_factory.mktemp("cross_validated")
+    data = DecathlonFolder(folder / "data")
+    for number in range(4):
+        data.add_case(f"case_{number}")
+    config = write_tiny_config(folder, data.root, folder / "outputs")
+    changes = ["split.val=null", "train.max_epochs=1", "report.enabled=false"]
+    command = ["segtrail", "cv", str(config), *changes, "--folds", "2"]
+    return cross_validate(load_config(config, changes), 2, Narrator(), "a note", command).folder.path

@@ -227,6 +227,7 @@ def _plain_folder(bench: Bench) -> list[object]:
 
 COMMAND_LINE = [
     BadInput("no configuration", "train", "Which configuration?", 2, lambda _: ["train"]),
+    BadInput("no configuration", "cv", "Which configuration?", 2, lambda _: ["cv", "--folds", "2"]),
     BadInput("an unknown command", "trian", "No such command 'trian'", 2, lambda _: ["trian"]),
     BadInput("an unknown option", "train", "--nope", 2, lambda bench: ["train", bench.config, "--nope"]),
     BadInput("a run is missing", "report", "Missing argument 'RUN'", 2, lambda _: ["report"]),
@@ -570,6 +571,109 @@ def _predict_with_a_damaged_record(bench: Bench) -> list[object]:
     return _predict("data/imagesTr/case_0.nii.gz")(bench)
 
 
+def _cross_validate(*words: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: ["cv", bench.config, "report.enabled=false", "split.val=null", *words]
+
+
+def _go_on(change: Callable[[Path], None] = lambda _: None) -> Callable[[Bench], list[object]]:
+    """Arrange a cross-validation that was killed in its first fold."""
+
+    def arrange(bench: Bench) -> list[object]:
+        folder = bench.outputs / "cv" / "cv_20260101_000000"
+        folder.mkdir(parents=True)
+        record = {
+            "schema_version": 1,
+            "cv_id": folder.name,
+            "status": "running",
+            "created_utc": "2026-01-01T00:00:00Z",
+            "ended_utc": None,
+            "ended_because": None,
+            "segtrail_version": "0.1.0",
+            "environment": {},
+            "start_command": "segtrail cv tiny.yaml",
+            "note": "",
+            "split_seed": 0,
+            "n_folds": 2,
+            "dataset_fingerprint": "0" * 64,
+            "resumed": [],
+            "folds": [
+                {"fold": 1, "val": ["case_0"], "train": ["case_1"], "status": "running"},
+                {"fold": 2, "val": ["case_1"], "train": ["case_0"], "status": "waiting"},
+            ],
+        }
+        (folder / "cv.json").write_text(json.dumps(record), encoding="utf-8")
+        shutil.copy(bench.config, folder / "config_resolved.yaml")
+        change(folder / "cv.json")
+        return ["cv", "--resume", "latest", "--output-root", bench.outputs]
+
+    return arrange
+
+
+def _go_on_with_settings(*words: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: [*_go_on()(bench), *words]
+
+
+def _go_on_elsewhere(bench: Bench) -> list[object]:
+    _go_on()(bench)
+    return ["cv", "--resume", shutil.move(bench.outputs / "cv" / "cv_20260101_000000", bench.home / "moved")]
+
+
+CROSS_VALIDATION = [
+    BadInput("validation cases named", "cv", "Add split.val=null", 2, lambda bench: ["cv", bench.config]),
+    BadInput("one fold", "cv", "has at least 2", 2, _cross_validate("--folds", "1")),
+    BadInput("more folds than cases", "cv", "5 folds need at least 5 cases", 2, _cross_validate()),
+    BadInput(
+        *("more folds than groups", "cv", "there are 2", 2),
+        _cross_validate("split.groups={a: [case_0, case_1, case_2]}", "--folds", "3"),
+    ),
+    BadInput(
+        *("a group of test cases and others", "cv", "split.test names only case_0", 2),
+        _cross_validate("split.test=[case_0]", "split.groups={a: [case_0, case_1]}", "--folds", "2"),
+    ),
+    BadInput(
+        *("a patch that the network can't halve", "cv", "patch.patch_size", 2),
+        _cross_validate("patch.patch_size=[15, 16, 8]", "--folds", "2"),
+    ),
+    BadInput(
+        *("none to go on with", "cv --resume", "There is no cross-validation in", 2),
+        lambda bench: ["cv", "--resume", "latest", "--output-root", bench.outputs],
+    ),
+    BadInput(
+        *("an unknown one", "cv --resume", "neither the folder of a cross-validation nor the ID", 2),
+        lambda bench: ["cv", "--resume", "cv_20250101_000000", "--output-root", bench.outputs],
+    ),
+    BadInput(
+        *("a configuration too", "cv --resume", "so tiny.yaml can't be given", 2),
+        _go_on_with_settings("tiny.yaml"),
+    ),
+    BadInput(
+        *("folds too", "cv --resume", "so --folds can't be given", 2), _go_on_with_settings("--folds", "2")
+    ),
+    BadInput("moved away from its runs", "cv --resume", "does not lie in a folder cv", 2, _go_on_elsewhere),
+    BadInput("cv.json cut off", "cv --resume", "can't be read as the record", 2, _go_on(_cut_in_half)),
+    BadInput(
+        *("cv.json of a later version", "cv --resume", "schema_version is 9, not 1", 2),
+        _go_on(_replace_in('"schema_version": 1', '"schema_version": 9')),
+    ),
+    BadInput(
+        *("a run of cv.json that leads elsewhere", "cv --resume", "folds.1.run_id", 2),
+        _go_on(_replace_in('"status": "waiting"', '"status": "finished", "run_id": "../../x"')),
+    ),
+    BadInput(
+        *("no config_resolved.yaml", "cv --resume", "There is no configuration file", 2),
+        _go_on(lambda path: path.with_name("config_resolved.yaml").unlink()),
+    ),
+    BadInput("data that changed", "cv --resume", "are not those that cv_20260101_000000 began", 2, _go_on()),
+    BadInput(
+        *("data that are gone", "cv --resume", "Say it with --data DIR", 2),
+        _go_on(
+            lambda path: _replace_in("data_root: '", "data_root: 'gone/")(
+                path.with_name("config_resolved.yaml")
+            )
+        ),
+    ),
+]
+
 IMAGE = "data/imagesTr/case_0.nii.gz"
 PREDICTION = [
     BadInput(
@@ -782,6 +886,29 @@ DISK_AND_RIGHTS = [
         lambda bench: _locked(bench, bench.home / "scans", 0o500, _init(_scans())),
         "another user",
     ),
+    BadInput(
+        *("a file where the output folder should be", "cv", "can't be made in", 2),
+        lambda bench: [_file_for_a_folder(bench), _cross_validate("--folds", "2")(bench)][1],
+    ),
+    BadInput(
+        *("an output folder that can't be written", "cv", "can't be made in", 2),
+        lambda bench: _locked(
+            *(bench, bench.home / "locked", 0o500),
+            _cross_validate(
+                f"paths.cache_root={bench.home / 'cache'}", "--output-root", "locked", "--folds", "2"
+            ),
+        ),
+        "another user",
+    ),
+    BadInput("a full disk", "cv", "can't be read or written", 2, _cross_validate("--folds", "2"), 45_000),
+    BadInput(
+        "a full disk, in its folder",
+        "cv",
+        "can't be read or written",
+        2,
+        _cross_validate("--folds", "2"),
+        500,
+    ),
     BadInput("a full disk", "predict", "can't be written", 2, _predict(IMAGE), 3000),
     BadInput("a full disk", "init", "can't be written", 2, _init(_scans()), 900),
     BadInput("a full disk, in the cache", "train", "can't be written to the cache", 2, _train(), 4000),
@@ -825,6 +952,7 @@ GROUPS = {
     "Images and labels": VOLUMES,
     "Run folders": RUNS,
     "Checkpoints": CHECKPOINTS,
+    "Cross-validation": CROSS_VALIDATION,
     "Prediction": PREDICTION,
     "Your own data": OWN_DATA,
     "Disk and rights": DISK_AND_RIGHTS,
