@@ -81,6 +81,15 @@ def _config(before: str, after: str) -> Callable[[Bench], list[object]]:
     return arrange
 
 
+def _stages(stages: str, *changes: str) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        text = bench.config.read_text(encoding="utf-8")
+        bench.config.write_text(f"{text}stages: {stages}\n", encoding="utf-8")
+        return ["train", bench.config, *changes]
+
+    return arrange
+
+
 def _config_file(content: bytes) -> Callable[[Bench], list[object]]:
     def arrange(bench: Bench) -> list[object]:
         bench.config.write_bytes(content)
@@ -320,6 +329,44 @@ CONFIGURATION = [
     BadInput("an unknown check", "train", "Did you mean label-empty?", 2, _train("data.allow=[label-emty]")),
     BadInput("a cache too small", "train", "cache_limit_gb", 2, _train("preprocess.cache_limit_gb=1e-6")),
     BadInput("a later schema", "train", "schema_version", 2, _train("schema_version=2")),
+    BadInput(
+        *("a mistake in a stage", "train", "stages.fine.optim.lr: expected a number above 0", 2),
+        _stages("{coarse: , fine: {optim: {lr: -1}}}"),
+    ),
+    BadInput(
+        *("three stages", "train", "at most two stages work one after the other", 2),
+        _stages("{a: , b: , c: }"),
+    ),
+    BadInput(
+        *("a seed for one stage", "train", "seed is the run's; give it once, under train", 2),
+        _stages("{coarse: {train: {seed: 3}}, fine: }"),
+    ),
+    BadInput(
+        *("a region for the first stage", "train", "only a later stage looks at a region", 2),
+        _stages("{coarse: {region: {margin_mm: 3}}, fine: }"),
+    ),
+    BadInput(
+        *("an override of no stage", "train", "Did you mean fine?", 2),
+        _stages("{coarse: , fine: }", "stages.fin.train.max_epochs=1"),
+    ),
+    BadInput(
+        *(
+            "an override that no stage takes",
+            "train",
+            "Change stages.coarse.optim.lr and stages.fine.optim.lr",
+            2,
+        ),
+        _stages("{coarse: {optim: {lr: 0.1}}, fine: {optim: {lr: 0.1}}}", "optim.lr=0.2"),
+    ),
+    BadInput(
+        *(
+            "a stage's patch that the network can't halve",
+            "train",
+            "stages.fine.patch.patch_size=[16, 16, 8]",
+            2,
+        ),
+        _stages("{coarse: , fine: {patch: {patch_size: [15, 16, 8]}}}"),
+    ),
 ]
 
 DESCRIPTION = [
@@ -545,6 +592,11 @@ def _predict_on(change: Callable[[Path], None]) -> Callable[[Bench], list[object
     return arrange
 
 
+def _rescale(factor: float) -> Callable[[Path], None]:
+    affine = np.diag([*(factor * np.diag(AFFINE)[:3]), 1.0])
+    return lambda path: nibabel.save(nibabel.Nifti1Image(_image(), affine), path)
+
+
 def _save(data: Any) -> Callable[[Path], None]:
     return lambda path: nibabel.save(nibabel.Nifti1Image(data, AFFINE), path)
 
@@ -716,6 +768,8 @@ PREDICTION = [
     BadInput("a damaged record", "predict", "can't be read as the record", 2, _predict_with_a_damaged_record),
     BadInput("an image cut off", "predict", "is damaged", 1, _predict_on(_cut_in_half)),
     BadInput("an image with NaN", "predict", "NaN or infinite", 1, _predict_on(_save(_image(np.nan)))),
+    BadInput("a spacing in metres", "predict", "in another unit", 1, _predict_on(_rescale(0.001))),
+    BadInput("a spacing in micrometres", "predict", "in another unit", 1, _predict_on(_rescale(1000.0))),
     BadInput("more channels", "predict", "has 2 channels", 1, _predict_on(_save(_image(shape=(*SHAPE, 2))))),
     BadInput("a 2D image", "predict", "expected a 3D volume", 1, _predict_on(_save(_image(shape=SHAPE[:2])))),
 ]
