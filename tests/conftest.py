@@ -244,3 +244,20 @@ def staged_run_dir(staged_data: Path) -> Path:
     folder = staged_data.parent
     config = write_staged_config(folder, staged_data, folder / "outputs")
     return train_run(load_config(config), Narrator(), "", ["segtrail", "train", str(config)]).folder.path
+
+
+@pytest.fixture(scope="session")
+def finished_cv_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished cross-validation of two folds that tests may read and must not change."""
+    from segtrail.config.load import load_config
+    from segtrail.experiment.cross_validate import cross_validate
+    from segtrail.progress import Narrator
+
+    folder = tmp_path_factory.mktemp("cross_validated")
+    data = DecathlonFolder(folder / "data")
+    for number in range(4):
+        data.add_case(f"case_{number}")
+    config = write_tiny_config(folder, data.root, folder / "outputs")
+    changes = ["split.val=null", "train.max_epochs=1", "report.enabled=false"]
+    command = ["segtrail", "cv", str(config), *changes, "--folds", "2"]
+    return cross_validate(load_config(config, changes), 2, Narrator(), "a note", command).folder.path

@@ -81,6 +81,15 @@ def _config(before: str, after: str) -> Callable[[Bench], list[object]]:
     return arrange
 
 
+def _stages(stages: str, *changes: str) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        text = bench.config.read_text(encoding="utf-8")
+        bench.config.write_text(f"{text}stages: {stages}\n", encoding="utf-8")
+        return ["train", bench.config, *changes]
+
+    return arrange
+
+
 def _config_file(content: bytes) -> Callable[[Bench], list[object]]:
     def arrange(bench: Bench) -> list[object]:
         bench.config.write_bytes(content)
@@ -227,6 +236,7 @@ def _plain_folder(bench: Bench) -> list[object]:
 
 COMMAND_LINE = [
     BadInput("no configuration", "train", "Which configuration?", 2, lambda _: ["train"]),
+    BadInput("no configuration", "cv", "Which configuration?", 2, lambda _: ["cv", "--folds", "2"]),
     BadInput("an unknown command", "trian", "No such command 'trian'", 2, lambda _: ["trian"]),
     BadInput("an unknown option", "train", "--nope", 2, lambda bench: ["train", bench.config, "--nope"]),
     BadInput("a run is missing", "report", "Missing argument 'RUN'", 2, lambda _: ["report"]),
@@ -319,6 +329,44 @@ CONFIGURATION = [
     BadInput("an unknown check", "train", "Did you mean label-empty?", 2, _train("data.allow=[label-emty]")),
     BadInput("a cache too small", "train", "cache_limit_gb", 2, _train("preprocess.cache_limit_gb=1e-6")),
     BadInput("a later schema", "train", "schema_version", 2, _train("schema_version=2")),
+    BadInput(
+        *("a mistake in a stage", "train", "stages.fine.optim.lr: expected a number above 0", 2),
+        _stages("{coarse: , fine: {optim: {lr: -1}}}"),
+    ),
+    BadInput(
+        *("three stages", "train", "at most two stages work one after the other", 2),
+        _stages("{a: , b: , c: }"),
+    ),
+    BadInput(
+        *("a seed for one stage", "train", "seed is the run's; give it once, under train", 2),
+        _stages("{coarse: {train: {seed: 3}}, fine: }"),
+    ),
+    BadInput(
+        *("a region for the first stage", "train", "only a later stage looks at a region", 2),
+        _stages("{coarse: {region: {margin_mm: 3}}, fine: }"),
+    ),
+    BadInput(
+        *("an override of no stage", "train", "Did you mean fine?", 2),
+        _stages("{coarse: , fine: }", "stages.fin.train.max_epochs=1"),
+    ),
+    BadInput(
+        *(
+            "an override that no stage takes",
+            "train",
+            "Change stages.coarse.optim.lr and stages.fine.optim.lr",
+            2,
+        ),
+        _stages("{coarse: {optim: {lr: 0.1}}, fine: {optim: {lr: 0.1}}}", "optim.lr=0.2"),
+    ),
+    BadInput(
+        *(
+            "a stage's patch that the network can't halve",
+            "train",
+            "stages.fine.patch.patch_size=[16, 16, 8]",
+            2,
+        ),
+        _stages("{coarse: , fine: {patch: {patch_size: [15, 16, 8]}}}"),
+    ),
 ]
 
 DESCRIPTION = [
@@ -544,6 +592,11 @@ def _predict_on(change: Callable[[Path], None]) -> Callable[[Bench], list[object
     return arrange
 
 
+def _rescale(factor: float) -> Callable[[Path], None]:
+    affine = np.diag([*(factor * np.diag(AFFINE)[:3]), 1.0])
+    return lambda path: nibabel.save(nibabel.Nifti1Image(_image(), affine), path)
+
+
 def _save(data: Any) -> Callable[[Path], None]:
     return lambda path: nibabel.save(nibabel.Nifti1Image(data, AFFINE), path)
 
@@ -569,6 +622,109 @@ def _predict_with_a_damaged_record(bench: Bench) -> list[object]:
     (bench.home / "out" / "prediction.json").write_text("{", encoding="utf-8")
     return _predict("data/imagesTr/case_0.nii.gz")(bench)
 
+
+def _cross_validate(*words: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: ["cv", bench.config, "report.enabled=false", "split.val=null", *words]
+
+
+def _go_on(change: Callable[[Path], None] = lambda _: None) -> Callable[[Bench], list[object]]:
+    """Arrange a cross-validation that was killed in its first fold."""
+
+    def arrange(bench: Bench) -> list[object]:
+        folder = bench.outputs / "cv" / "cv_20260101_000000"
+        folder.mkdir(parents=True)
+        record = {
+            "schema_version": 1,
+            "cv_id": folder.name,
+            "status": "running",
+            "created_utc": "2026-01-01T00:00:00Z",
+            "ended_utc": None,
+            "ended_because": None,
+            "segtrail_version": "0.1.0",
+            "environment": {},
+            "start_command": "segtrail cv tiny.yaml",
+            "note": "",
+            "split_seed": 0,
+            "n_folds": 2,
+            "dataset_fingerprint": "0" * 64,
+            "resumed": [],
+            "folds": [
+                {"fold": 1, "val": ["case_0"], "train": ["case_1"], "status": "running"},
+                {"fold": 2, "val": ["case_1"], "train": ["case_0"], "status": "waiting"},
+            ],
+        }
+        (folder / "cv.json").write_text(json.dumps(record), encoding="utf-8")
+        shutil.copy(bench.config, folder / "config_resolved.yaml")
+        change(folder / "cv.json")
+        return ["cv", "--resume", "latest", "--output-root", bench.outputs]
+
+    return arrange
+
+
+def _go_on_with_settings(*words: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: [*_go_on()(bench), *words]
+
+
+def _go_on_elsewhere(bench: Bench) -> list[object]:
+    _go_on()(bench)
+    return ["cv", "--resume", shutil.move(bench.outputs / "cv" / "cv_20260101_000000", bench.home / "moved")]
+
+
+CROSS_VALIDATION = [
+    BadInput("validation cases named", "cv", "Add split.val=null", 2, lambda bench: ["cv", bench.config]),
+    BadInput("one fold", "cv", "has at least 2", 2, _cross_validate("--folds", "1")),
+    BadInput("more folds than cases", "cv", "5 folds need at least 5 cases", 2, _cross_validate()),
+    BadInput(
+        *("more folds than groups", "cv", "there are 2", 2),
+        _cross_validate("split.groups={a: [case_0, case_1, case_2]}", "--folds", "3"),
+    ),
+    BadInput(
+        *("a group of test cases and others", "cv", "split.test names only case_0", 2),
+        _cross_validate("split.test=[case_0]", "split.groups={a: [case_0, case_1]}", "--folds", "2"),
+    ),
+    BadInput(
+        *("a patch that the network can't halve", "cv", "patch.patch_size", 2),
+        _cross_validate("patch.patch_size=[15, 16, 8]", "--folds", "2"),
+    ),
+    BadInput(
+        *("none to go on with", "cv --resume", "There is no cross-validation in", 2),
+        lambda bench: ["cv", "--resume", "latest", "--output-root", bench.outputs],
+    ),
+    BadInput(
+        *("an unknown one", "cv --resume", "neither the folder of a cross-validation nor the ID", 2),
+        lambda bench: ["cv", "--resume", "cv_20250101_000000", "--output-root", bench.outputs],
+    ),
+    BadInput(
+        *("a configuration too", "cv --resume", "so tiny.yaml can't be given", 2),
+        _go_on_with_settings("tiny.yaml"),
+    ),
+    BadInput(
+        *("folds too", "cv --resume", "so --folds can't be given", 2), _go_on_with_settings("--folds", "2")
+    ),
+    BadInput("moved away from its runs", "cv --resume", "does not lie in a folder cv", 2, _go_on_elsewhere),
+    BadInput("cv.json cut off", "cv --resume", "can't be read as the record", 2, _go_on(_cut_in_half)),
+    BadInput(
+        *("cv.json of a later version", "cv --resume", "schema_version is 9, not 1", 2),
+        _go_on(_replace_in('"schema_version": 1', '"schema_version": 9')),
+    ),
+    BadInput(
+        *("a run of cv.json that leads elsewhere", "cv --resume", "folds.1.run_id", 2),
+        _go_on(_replace_in('"status": "waiting"', '"status": "finished", "run_id": "../../x"')),
+    ),
+    BadInput(
+        *("no config_resolved.yaml", "cv --resume", "There is no configuration file", 2),
+        _go_on(lambda path: path.with_name("config_resolved.yaml").unlink()),
+    ),
+    BadInput("data that changed", "cv --resume", "are not those that cv_20260101_000000 began", 2, _go_on()),
+    BadInput(
+        *("data that are gone", "cv --resume", "Say it with --data DIR", 2),
+        _go_on(
+            lambda path: _replace_in("data_root: '", "data_root: 'gone/")(
+                path.with_name("config_resolved.yaml")
+            )
+        ),
+    ),
+]
 
 IMAGE = "data/imagesTr/case_0.nii.gz"
 PREDICTION = [
@@ -612,6 +768,8 @@ PREDICTION = [
     BadInput("a damaged record", "predict", "can't be read as the record", 2, _predict_with_a_damaged_record),
     BadInput("an image cut off", "predict", "is damaged", 1, _predict_on(_cut_in_half)),
     BadInput("an image with NaN", "predict", "NaN or infinite", 1, _predict_on(_save(_image(np.nan)))),
+    BadInput("a spacing in metres", "predict", "in another unit", 1, _predict_on(_rescale(0.001))),
+    BadInput("a spacing in micrometres", "predict", "in another unit", 1, _predict_on(_rescale(1000.0))),
     BadInput("more channels", "predict", "has 2 channels", 1, _predict_on(_save(_image(shape=(*SHAPE, 2))))),
     BadInput("a 2D image", "predict", "expected a 3D volume", 1, _predict_on(_save(_image(shape=SHAPE[:2])))),
 ]
@@ -782,6 +940,29 @@ DISK_AND_RIGHTS = [
         lambda bench: _locked(bench, bench.home / "scans", 0o500, _init(_scans())),
         "another user",
     ),
+    BadInput(
+        *("a file where the output folder should be", "cv", "can't be made in", 2),
+        lambda bench: [_file_for_a_folder(bench), _cross_validate("--folds", "2")(bench)][1],
+    ),
+    BadInput(
+        *("an output folder that can't be written", "cv", "can't be made in", 2),
+        lambda bench: _locked(
+            *(bench, bench.home / "locked", 0o500),
+            _cross_validate(
+                f"paths.cache_root={bench.home / 'cache'}", "--output-root", "locked", "--folds", "2"
+            ),
+        ),
+        "another user",
+    ),
+    BadInput("a full disk", "cv", "can't be read or written", 2, _cross_validate("--folds", "2"), 45_000),
+    BadInput(
+        "a full disk, in its folder",
+        "cv",
+        "can't be read or written",
+        2,
+        _cross_validate("--folds", "2"),
+        500,
+    ),
     BadInput("a full disk", "predict", "can't be written", 2, _predict(IMAGE), 3000),
     BadInput("a full disk", "init", "can't be written", 2, _init(_scans()), 900),
     BadInput("a full disk, in the cache", "train", "can't be written to the cache", 2, _train(), 4000),
@@ -825,6 +1006,7 @@ GROUPS = {
     "Images and labels": VOLUMES,
     "Run folders": RUNS,
     "Checkpoints": CHECKPOINTS,
+    "Cross-validation": CROSS_VALIDATION,
     "Prediction": PREDICTION,
     "Your own data": OWN_DATA,
     "Disk and rights": DISK_AND_RIGHTS,

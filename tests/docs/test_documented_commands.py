@@ -46,7 +46,7 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 
 
 def test_the_documents_show_every_command() -> None:
-    assert {"check", "train", "init", "report", "evaluate", "predict", "doctor", "data"} <= {
+    assert {"check", "train", "cv", "init", "report", "evaluate", "predict", "doctor", "data"} <= {
         arguments[0] for arguments in COMMANDS
     }
 
@@ -73,6 +73,10 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(segtrail_module("experiment.check_data"), "check_data", stop_at("check"))
     monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))
     monkeypatch.setattr(segtrail_module("download.task"), "download_task", stop_at("data download"))
+    cross_validation = segtrail_module("experiment.cross_validate")
+    monkeypatch.setattr(cross_validation, "cross_validate", stop_at("cv"))
+    monkeypatch.setattr(cross_validation, "resume_cross_validation", stop_at("cv --resume"))
+    monkeypatch.setattr(segtrail_module("record.cross_validation"), "find_cross_validation", lambda *_: None)
     monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
     monkeypatch.setattr(
         segtrail_module("record.local_paths"), "fill_in_placeholders", lambda config, *_: config

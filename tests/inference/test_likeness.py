@@ -122,3 +122,16 @@ def test_a_damaged_summary_is_refused_with_a_sentence(summary: dict[str, Any]) -
 def test_a_summary_of_other_channels_is_refused() -> None:
     with pytest.raises(InputError, match="1 channels, where the network takes 2"):
         TrainingRange.of_summary({"cases": [training_case()], "modality": {"0": "MRI"}}, 2)
+
+
+@pytest.mark.parametrize("factor", [0.001, 0.1, 10.0, 1000.0])
+def test_a_spacing_in_another_unit_is_refused(factor: float) -> None:
+    volume = image(spacing=tuple(factor * mm for mm in SPACING_MM))
+    with pytest.raises(InputError, match="in another unit"):
+        known().refuse_other_units(volume.affine, volume.spatial_shape)
+
+
+@pytest.mark.parametrize("spacing", [SPACING_MM, (0.4, 0.4, 20.0), (5.0, 9.0, 12.0), (0.1, 0.1, 3.0)])
+def test_a_spacing_that_a_scanner_may_give_is_not_refused(spacing) -> None:
+    volume = image(spacing=spacing)
+    known().refuse_other_units(volume.affine, volume.spatial_shape)

@@ -9,7 +9,7 @@ from segtrail.inference.region_pass import RegionPass
 
 SHAPE = (40, 40, 40)
 ORGAN = (slice(14, 22), slice(14, 22), slice(14, 22))  # 8 x 8 x 8 mm
-EXPECTED = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)})
+EXPECTED = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, confidence=0.9)
 SPACING_MM = (1.0, 1.0, 1.0)
 
 
@@ -149,4 +149,4 @@ def test_an_expectation_survives_a_checkpoint() -> None:
     assert Expectation.of_mapping(expected.as_mapping()) == expected
     assert expected.classes[2] == ClassExpectation(0.5, 0.5, always_there=False)
     with pytest.raises(TypeError):
-        Expectation.of_mapping({"1": {"smallest_ml": 1.0}})
+        Expectation.of_mapping({"classes": {"1": {"smallest_ml": 1.0}}, "confidence": 0.9})

@@ -9,7 +9,8 @@ import typer
 from segtrail.cli.answers import end_with
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.machine_commands import doctor
-from segtrail.cli.run_commands import evaluate, predict, report, train
+from segtrail.cli.run_commands import evaluate, predict, report
+from segtrail.cli.training_commands import cv, train
 from segtrail.errors import Interrupted
 from segtrail.version import __version__
 
@@ -22,7 +23,7 @@ app = typer.Typer(
 
 data_app = typer.Typer(help="Get public data sets.")
 
-for command in (init, check, train, evaluate, predict, report, doctor):
+for command in (init, check, train, cv, evaluate, predict, report, doctor):
     app.command()(command)
 app.add_typer(data_app, name="data")
 data_app.command()(download)

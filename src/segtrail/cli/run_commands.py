@@ -1,6 +1,5 @@
-"""Commands on runs: train, evaluate, predict, report."""
+"""Commands on runs: evaluate, predict, report."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,50 +12,6 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a run ID,
 OutputRoot = Annotated[Path, typer.Option(help="Folder whose runs/ is searched for IDs and `latest`.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")]
 Checkpoint = Annotated[str, typer.Option(help="best or last.")]
-
-
-def train(
-    config_file: Annotated[
-        str | None, typer.Argument(metavar="CONFIG", help="The configuration file.", show_default=False)
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY.SUB=VALUE", help="Keys to change for this run.", show_default=False),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The configuration file, as the runbook gives it.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the data lie, in place of paths.data_root.")
-    ] = None,
-    note: Annotated[str, typer.Option(help="A remark for the record.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Train a network and leave a complete run folder."""
-    with sentences_for_errors(as_json) as answers:
-        config, changes = _config_and_changes(config, config_file, overrides or [])
-
-        from segtrail.config.load import load_config
-        from segtrail.record.local_paths import fill_in_placeholders
-
-        moved = [] if data is None else [f"paths.data_root={json.dumps(str(data), ensure_ascii=False)}"]
-        changed = {change.partition("=")[0].strip() for change in [*changes, *moved]}
-        settings = fill_in_placeholders(load_config(config, [*changes, *moved]), config, changed)
-
-        from segtrail.experiment.train_run import train_run
-
-        options = [*(["--data", str(data)] if data else []), *(["--note", note] if note else [])]
-        command = ["segtrail", "train", str(config), *changes, *options]
-        run = train_run(settings, narrator_for(as_json), note, command)
-        if as_json:
-            result = {
-                "schema_version": 1,
-                "run_id": run.folder.run_id,
-                "run_dir": str(run.folder.path),
-                "status": "finished",
-                "metrics": run.summary,
-            }
-            print_json(result, answers)
 
 
 def evaluate(
@@ -177,17 +132,6 @@ def _known_checkpoint(name: str) -> Literal["best", "last"]:
     if name not in ("best", "last"):
         raise InputError(f"--checkpoint is {name!r}; expected best or last.")
     return "best" if name == "best" else "last"
-
-
-def _config_and_changes(
-    option: Path | None, argument: str | None, overrides: list[str]
-) -> tuple[Path, list[str]]:
-    """Tell the configuration file from the overrides; the runbook gives it as an option."""
-    if option is not None:
-        return option, [*([argument] if argument else []), *overrides]
-    if argument is None or "=" in argument:
-        raise InputError("Which configuration? For example: segtrail train configs/quick.yaml")
-    return Path(argument), overrides
 
 
 def _print_evaluation(answer: dict[str, Any]) -> None:

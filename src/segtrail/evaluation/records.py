@@ -3,15 +3,17 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from segtrail.atomic import write_text
 from segtrail.config.schema import ReportConfig
+from segtrail.errors import InputError
 from segtrail.evaluation.evaluate import ClassResult
-from segtrail.evaluation.metrics import metric_definitions
+from segtrail.evaluation.metrics import ClassMetrics, Status, metric_definitions
 from segtrail.evaluation.statistics import summarise
 from segtrail.inference.predictor import Segmentation
 
@@ -38,6 +40,55 @@ def write_case_table(path: Path, results: Sequence[ClassResult]) -> None:
             [result.case, result.split, result.class_name, *values, result.metrics.status, SCHEMA_VERSION]
         )
     write_text(path, stream.getvalue())
+
+
+def read_case_table(path: Path) -> list[dict[str, str]]:
+    """Read a table of cases as it was written: every cell as text, by its column.
+
+    Args:
+        path: ``metrics_cases.csv`` of a run.
+
+    Returns:
+        The rows; each can be taken by ``class_result_of``.
+
+    Raises:
+        InputError: The file is missing, damaged or of another schema version.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        for row in rows:
+            if None in row or None in row.values():
+                raise ValueError("a row has not as many values as the header has columns")
+            if row["schema_version"] != str(SCHEMA_VERSION):
+                raise ValueError(f"schema_version is {row['schema_version']}, not {SCHEMA_VERSION}")
+            class_result_of(row)
+    except FileNotFoundError:
+        raise InputError(f"The run {path.parent.name} has no {path.name}.") from None
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise InputError(f"{path.name} of the run {path.parent.name} is damaged: {error}.") from None
+    return rows
+
+
+def class_result_of(row: Mapping[str, str]) -> ClassResult:
+    """Return a row of a table of cases as what was measured.
+
+    Raises:
+        ValueError: A cell holds no number, or an unknown status.
+        KeyError: A column is missing.
+    """
+    if row["status"] not in get_args(Status):
+        raise ValueError(f"status is {row['status']!r}")
+    tolerances = {
+        column: float(name[1]) for column in row if (name := re.fullmatch(r"nsd_([0-9.]+)mm", column))
+    }
+    plain = [field.name for field in fields(ClassMetrics) if field.name not in ("nsd", "status")]
+    metrics = ClassMetrics(
+        nsd={tolerance_mm: _number(row[column]) for column, tolerance_mm in tolerances.items()},
+        status=cast(Status, row["status"]),
+        **{name: _number(row[name]) for name in plain},
+    )
+    return ClassResult(row["case"], row["split"], row["class"], metrics)
 
 
 def case_rows(results: Sequence[ClassResult]) -> list[dict[str, Any]]:
@@ -115,6 +166,13 @@ def _summarise_class(results: Sequence[ClassResult], config: ReportConfig, seed:
         "n_left_out": len(results) - len(counted),
         "metrics": statistics,
     }
+
+
+def _number(cell: str) -> float:
+    value = float(cell) if cell else math.nan
+    if cell and not math.isfinite(value):
+        raise ValueError(f"{cell!r} is no finite number")
+    return value
 
 
 def _finite(value: float) -> float | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from segtrail.atomic import write_json
 from segtrail.dataset.description import DatasetDescription, open_description
 from segtrail.dataset.reading.scan import CaseScan
@@ -23,6 +25,7 @@ from segtrail.evaluation.records import (
 from segtrail.experiment.checking import read_and_check, require_sound
 from segtrail.images.nifti import write_label_map
 from segtrail.inference.guard import describe_note
+from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
 from segtrail.progress import Narrator
 from segtrail.record.run_folder import RunFolder, claim_folder, read_json, utc_now
@@ -71,6 +74,7 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
     _require_same_kind(trained, description)
     checked = read_and_check(_choose_cases(description, request.cases), trained.config.data, narrator)
     require_sound(checked, "evaluated on", narrator)
+    _require_same_units(run, trained, checked.usable)
     sides = _sides(run, checked.usable)
     description = replace(description, cases=tuple(case for case in description.cases if case.case in sides))
     with _saving(run, description) if request.save else nullcontext() as folder:
@@ -151,6 +155,16 @@ def _require_same_kind(trained: TrainedNetwork, description: DatasetDescription)
             f"The network takes images of {trained.n_channels} channels, but {description.name} names "
             f"{description.n_channels} under modality. It can't be measured on them."
         )
+
+
+def _require_same_units(run: RunFolder, trained: TrainedNetwork, scans: Sequence[CaseScan]) -> None:
+    known = TrainingRange.of_summary(read_json(run.path / "dataset_summary.json"), trained.n_channels)
+    for scan in scans:
+        assert scan.image is not None
+        try:
+            known.refuse_other_units(np.asarray(scan.image.affine), scan.image.shape)
+        except InputError as error:
+            raise InputError(f"{scan.case}: {error}") from None
 
 
 def _choose_cases(description: DatasetDescription, names: Sequence[str]) -> DatasetDescription:

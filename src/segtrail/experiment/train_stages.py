@@ -1,6 +1,6 @@
 """Training the networks of a run one after the other, the second where the first one looks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,22 +75,23 @@ class StageTrainer:
         regions = RegionPass(self._pass(second, second.built), expected)
         record = RegionRecord(first.name, second, regions)
         searches = self._cross_fit(first, first_pass, regions, record)
+        expected = replace(expected, confidence=_lowest_confidence(searches.values()))
+        self._facts["expectation"] = expected.as_mapping()
+        regions = RegionPass(self._pass(second, second.built), expected)
         where = {case: _search(first, first_pass, regions, case) for case in self._data.split.val}
         for case, found in where.items():
             record.add(case, "val", first.name, found)
         record.write(self._folder.path)
         for sentence in record.describe():
             self._narrator.say(sentence)
-        validation = self._validation(
-            second,
-            lambda built: Predictor(
-                first_pass, RegionPass(self._pass(second, built), expected), self._n_classes
-            ),
-            where,
-        )
+
+        def make_predictor(built: BuiltNetwork) -> Predictor:
+            return Predictor(first_pass, RegionPass(self._pass(second, built), expected), self._n_classes)
+
         centres = PatchCentres(
             {case: regions.centres(found, second.shape_of(case)) for case, found in searches.items()}
         )
+        validation = self._validation(second, make_predictor, where)
         train = self._data.split.train
         return self._train(second, second.name, train, validation, is_last=True, centres=centres)[1]
 
@@ -169,3 +170,7 @@ class StageTrainer:
 def _search(first: Stage, network: NetworkPass, regions: RegionPass, case: str) -> Search:
     scores, _ = network.everywhere(first.prepared[case].image())
     return regions.search(scores, network.spacing_mm)
+
+
+def _lowest_confidence(searches: Iterable[Search]) -> float:
+    return min((search.found.confidence for search in searches if search.certain), default=0.0)

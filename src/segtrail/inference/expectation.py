@@ -1,4 +1,4 @@
-"""What the training cases say of a result: how large each class is, and whether it is always there."""
+"""What the training cases say of a result: how large each class is, whether it is always there, how sure one can be."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,9 +22,16 @@ class ClassExpectation:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a result is held against; classes by label value."""
+    """What a result is held against.
+
+    Attributes:
+        classes: By label value.
+        confidence: Lowest mean probability that a first network gave to what it found in a training case which it had
+            not been trained on; 0 where that was not measured.
+    """
 
     classes: Mapping[int, ClassExpectation]
+    confidence: float = 0.0
 
     @classmethod
     def of_volumes(cls, cases: Iterable[Mapping[int, float]]) -> "Expectation":
@@ -45,11 +52,13 @@ class Expectation:
     @classmethod
     def of_mapping(cls, content: Mapping[str, Any]) -> "Expectation":
         """Read it from a checkpoint; raises KeyError, TypeError or ValueError where it is not whole."""
-        return cls({int(value): ClassExpectation(**entry) for value, entry in content.items()})
+        classes = {int(value): ClassExpectation(**entry) for value, entry in content["classes"].items()}
+        return cls(classes, float(content["confidence"]))
 
-    def as_mapping(self) -> dict[str, dict[str, float | bool]]:
+    def as_mapping(self) -> dict[str, Any]:
         """Return it as plain values for a checkpoint."""
-        return {str(value): dict(vars(entry)) for value, entry in self.classes.items()}
+        classes = {str(value): dict(vars(entry)) for value, entry in self.classes.items()}
+        return {"classes": classes, "confidence": self.confidence}
 
     @property
     def smallest_ml(self) -> float:

@@ -15,8 +15,8 @@ Action = Literal["lowered_threshold", "widened", "searched_everywhere", "left_em
 
 # A volume is out of the ordinary when it lies outside the training cases' range by more than this factor.
 VOLUME_FACTOR = 2.0
-# A network that found an organ is sure of it: its mean probability over the voxels found is above this.
-LOWEST_CONFIDENCE = 0.7
+# A first network is unsure when its mean probability is below this share of the lowest one in the training cases.
+CONFIDENCE_SHARE = 0.9
 # Below this probability anywhere, and below this share of the smallest organ's volume, an organ is not there.
 ABSENT_PEAK = 0.1
 ABSENT_SHARE = 0.05
@@ -68,11 +68,11 @@ def doubt_found(found: Found, expected: Expectation) -> Doubt | None:
         found: What it found, with at least one part.
         expected: The training cases.
     """
-    if found.confidence < LOWEST_CONFIDENCE:
+    if found.confidence < CONFIDENCE_SHARE * expected.confidence:
         return Doubt(
             "low_confidence",
-            f"The mean probability of what the first network found is {found.confidence:.2f}; below "
-            f"{LOWEST_CONFIDENCE:g} it counts as unsure.",
+            f"The mean probability of what the first network found is {found.confidence:.2f}; in training cases that "
+            f"it did not know it is {expected.confidence:.2f} or more.",
         )
     return doubt_volumes(found.volumes_ml, expected, "The first network found")
 

@@ -17,6 +17,7 @@ Vector = NDArray[np.float64]
 # An image is unlike the training images when it lies outside their range, widened by these.
 SPACING_TOLERANCE = 0.10  # of the end of the range
 EXTENT_TOLERANCE = 0.25  # of the end of the range
+OTHER_UNITS = 8.0  # factor between spacings that no two scanners differ by
 INTENSITY_TOLERANCE = 0.5  # of the range's width
 INTENSITY_FLOOR = 0.1  # of the largest distance between the outer percentiles of one training image, at least
 PERCENTILES = (0.5, 50.0, 99.5)
@@ -111,6 +112,26 @@ class TrainingRange:
             _look_at_placement(volume),
         ]
         return tuple(unlike for unlike in found if unlike is not None)
+
+    def refuse_other_units(self, affine: Affine, shape: Sequence[int]) -> None:
+        """Refuse an image whose spacing is so far off that its unit must be another.
+
+        Args:
+            affine: Affine of the file.
+            shape: Voxels along the file's axes.
+
+        Raises:
+            InputError: The spacing differs by a factor of ``OTHER_UNITS`` or more along every axis.
+        """
+        spacing, _ = _spacing_and_extent(affine, shape)
+        too_small = (spacing * OTHER_UNITS <= self.spacing_mm[0]).all()
+        too_large = (spacing >= self.spacing_mm[1] * OTHER_UNITS).all()
+        if too_small or too_large:
+            raise InputError(
+                f"The spacing is {_join(f'{mm:.4g}' for mm in spacing)} mm by its header; in the training images it is "
+                f"{_join(_range(ends) for ends in self.spacing_mm.T)} mm. The header seems to be in another unit, as "
+                "metres or micrometres: correct it, or say the unit in xyzt_units."
+            )
 
     def _compare_lengths(
         self, which: Literal["spacing", "extent"], found: Vector, known: Vector, tolerance: float

@@ -43,8 +43,10 @@ def predict_image(
         The segmentation and what is told of it.
 
     Raises:
+        InputError: Its spacing is in another unit, or it can't fit into the memory.
         TrainingFailed: The memory ran out.
     """
+    known.refuse_other_units(volume.affine, volume.spatial_shape)
     unlike = known.compare(volume)
     segmentation = trained.predictor.predict(volume, probabilities=probabilities)
     counts = np.bincount(segmentation.labels.ravel(), minlength=len(trained.labels))

@@ -23,6 +23,11 @@ def remember_paths(folder: Path, paths: PathsConfig) -> None:
     write_json(note, {"schema_version": 1, **known})
 
 
+def forget_paths(folder: Path) -> None:
+    """Take back the note of a folder that is given up."""
+    _note_of(folder).unlink(missing_ok=True)
+
+
 def recall_data_root(folder: Path) -> Path | None:
     """Return where the data of a run lay on this machine, if it still says so."""
     data_root = _recall(folder).get("data_root")
