@@ -137,7 +137,7 @@ SECTIONS = st.fixed_dictionaries(
         ),
         "patch": st.fixed_dictionaries({"patch_size": st.none() | st.just([16, 16, 16])}),
         "model": st.sampled_from(["fast", "dynunet", "unet3d"]).map(lambda name: {"name": name}),
-        "infer": st.fixed_dictionaries({}, optional={"flips": st.lists(st.integers(0, 2), max_size=3)}),
+        "infer": st.fixed_dictionaries({}, optional={"flips": st.lists(st.integers(0, 2), unique=True)}),
         "preprocess": st.fixed_dictionaries({"spacing": st.none() | st.just([1, 2, 3])}),
     },
 )
