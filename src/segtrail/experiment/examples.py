@@ -91,7 +91,7 @@ def _draw(
     ras_spacing = spacing_mm(reorientation.apply_to_affine(image.affine, image.spatial_shape))
     draw_case_panel(
         path,
-        np.asarray(reorientation.apply(image.data[0]), dtype=np.float32),
+        reorientation.apply(image.data[0]),
         reference,
         prediction,
         ras_spacing,

@@ -208,7 +208,7 @@ def _draw(
     reorientation = RasReorientation.of(volume.affine)
     draw_case_panel(
         path,
-        np.asarray(reorientation.apply(volume.data[0]), dtype=np.float32),
+        reorientation.apply(volume.data[0]),
         None,
         np.asarray(reorientation.apply(predicted.segmentation.labels), dtype=np.uint8),
         spacing_mm(reorientation.apply_to_affine(volume.affine, volume.spatial_shape)),

@@ -66,7 +66,7 @@ _PLANES = (
 
 def draw_case_panel(
     path: Path,
-    image: NDArray[np.floating[Any]],
+    image: NDArray[Any],
     reference: LabelMap | None,
     prediction: LabelMap,
     spacing_mm: Sequence[float],
@@ -77,7 +77,7 @@ def draw_case_panel(
 
     Args:
         path: File to write, atomically.
-        image: One channel (x, y, z) in RAS.
+        image: One channel (x, y, z) in RAS, of any type of number; only what is shown of it is copied.
         reference: Label map of the same shape, 0 is background; None where there is none, for a picture of the
             prediction alone.
         prediction: Label map of the same shape.
@@ -102,7 +102,7 @@ def draw_case_panel(
 
 
 def _render(
-    image: NDArray[np.floating[Any]],
+    image: NDArray[Any],
     contours: Sequence[_Contours],
     classes: Mapping[int, str],
     view: CaseView,
@@ -127,7 +127,8 @@ def _render(
         for label in shown:
             for drawn in contours:
                 colour = colours[label] or drawn.colour
-                _draw_contour(axes, plane, drawn.labels == label, view, colour, drawn.dashes)
+                mask = _cut(drawn.labels, plane, view) == label
+                _draw_contour(axes, plane, mask, view, colour, drawn.dashes)
         _draw_letters(axes, plane)
         _draw_scale_bar(axes, view.field_side_mm)
     if title:
@@ -148,8 +149,9 @@ def _render(
 
 def _cut(volume: NDArray[Any], plane: _Plane, view: CaseView) -> NDArray[Any]:
     """The plane's slice: a row for each voxel upwards, a column for each voxel across."""
-    cut = np.take(volume, view.slices[plane.normal], axis=plane.normal)
-    return np.asarray(cut.T)
+    # By an index, since np.take copies the whole volume where its axes were turned.
+    index = tuple(view.slices[axis] if axis == plane.normal else slice(None) for axis in range(3))
+    return np.asarray(volume[index].T)
 
 
 def _labels_shown(contours: Sequence[_Contours], view: CaseView) -> list[int]:
@@ -209,9 +211,10 @@ def _legend_name(name: str) -> str:
     return shortened.replace("$", r"\$")
 
 
-def _intensity_window(field: NDArray[np.floating[Any]]) -> tuple[float, float]:
+def _intensity_window(field: NDArray[Any]) -> tuple[float, float]:
     """The 1st to 99.5th percentile of what is shown."""
-    finite = field[np.isfinite(field)]
+    values = field.astype(np.float32)
+    finite = values[np.isfinite(values)]
     if finite.size == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(finite, (1.0, 99.5)))
@@ -219,12 +222,12 @@ def _intensity_window(field: NDArray[np.floating[Any]]) -> tuple[float, float]:
 
 
 def _draw_plane(
-    axes: Axes, plane: _Plane, image: NDArray[np.floating[Any]], view: CaseView, window: tuple[float, float]
+    axes: Axes, plane: _Plane, image: NDArray[Any], view: CaseView, window: tuple[float, float]
 ) -> None:
     across_mm = view.shape[plane.across] * view.spacing_mm[plane.across]
     up_mm = view.shape[plane.up] * view.spacing_mm[plane.up]
     axes.imshow(
-        np.nan_to_num(_cut(image, plane, view), nan=window[0]),
+        np.nan_to_num(_cut(image, plane, view).astype(np.float32), nan=window[0]),
         cmap="gray",
         vmin=window[0],
         vmax=window[1],
@@ -256,7 +259,7 @@ def _frame(axes: Axes, plane: _Plane, view: CaseView) -> None:
 def _draw_contour(
     axes: Axes, plane: _Plane, mask: NDArray[np.bool_], view: CaseView, colour: str, dashes: Any
 ) -> None:
-    cut = np.pad(_cut(mask, plane, view), 1)
+    cut = np.pad(mask, 1)
     if not cut.any():
         return
     columns = (np.arange(cut.shape[1]) - 0.5) * view.spacing_mm[plane.across]
