@@ -21,7 +21,7 @@ from segtrail.experiment.prediction_plan import (
 )
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume, write_label_map, write_volume
-from segtrail.inference.guard import describe_note
+from segtrail.inference.guard_note import describe_note
 from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.predict_image import PredictedImage, predict_image
 from segtrail.inference.predictor import Segmentation
