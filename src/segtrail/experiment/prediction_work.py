@@ -26,6 +26,7 @@ from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.predict_image import PredictedImage, predict_image
 from segtrail.inference.predictor import Segmentation
 from segtrail.inference.reading import read_image
+from segtrail.inference.regions import Box
 from segtrail.inference.trained import TrainedNetwork
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
@@ -214,6 +215,9 @@ def _draw(
         spacing_mm(reorientation.apply_to_affine(volume.affine, volume.spatial_shape)),
         class_names,
         title=f"{case}: {_describe_volumes(predicted.volumes_ml)}",
+        regions=[
+            Box.of_record(region) for region in describe_segmentation(predicted.segmentation)["regions"]
+        ],
     )
 
 
