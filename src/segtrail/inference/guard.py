@@ -1,17 +1,14 @@
-"""The guard of a search in regions: what can be wrong with it, in sentences."""
+"""The guard of a search in regions: what can be wrong with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segtrail.inference.expectation import Expectation
+from segtrail.inference.guard_note import Action, GuardNote, Reason
 from segtrail.inference.regions import Found
-
-Reason = Literal["nothing_found", "low_confidence", "volume", "border", "class_missing", "other_part"]
-Action = Literal["lowered_threshold", "widened", "searched_everywhere", "left_empty", "kept", "left_out"]
 
 # A volume is out of the ordinary when it lies outside the training cases' range by more than this factor.
 VOLUME_FACTOR = 2.0
@@ -23,30 +20,6 @@ ABSENT_SHARE = 0.05
 # Share of a face of the searched box that organs may cover before the box is taken to cut them.
 _BORDER_SHARE = 0.002
 _AXES = ("left", "right"), ("posterior", "anterior"), ("inferior", "superior")
-
-
-@dataclass(frozen=True)
-class GuardNote:
-    """Something that was out of the ordinary in one case, and what was done about it."""
-
-    reason: Reason
-    evidence: str
-    action: Action
-
-
-_ACTIONS: dict[Action, str] = {
-    "lowered_threshold": "It was looked at there.",
-    "widened": "The region was widened.",
-    "searched_everywhere": "The whole volume was searched, and that result taken.",
-    "left_empty": "The map was left empty.",
-    "kept": "Searching the whole volume gave nothing better, so the result was kept: look at it.",
-    "left_out": "It was left out.",
-}
-
-
-def describe_note(note: GuardNote) -> str:
-    """Put a note into sentences: what was out of the ordinary, and what was done."""
-    return f"{note.evidence} {_ACTIONS[note.action]}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from segtrail.config.schema import PreprocessConfig
 from segtrail.errors import InputError, TrainingFailed
 from segtrail.images.nifti import Volume
 from segtrail.inference.components import keep_largest_components
-from segtrail.inference.guard import GuardNote
+from segtrail.inference.guard_note import GuardNote
 from segtrail.inference.network_pass import BoxScores, Mode, NetworkPass
 from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.preprocessing.grid import WorkingGrid

@@ -10,13 +10,13 @@ from segtrail.images.windows import clamp_start
 from segtrail.inference.expectation import Expectation
 from segtrail.inference.guard import (
     Doubt,
-    GuardNote,
     crossed_faces,
     doubt_border,
     doubt_found,
     doubt_volumes,
     is_absent,
 )
+from segtrail.inference.guard_note import GuardNote
 from segtrail.inference.network_pass import BoxScores, Image, Mode, NetworkPass
 from segtrail.inference.regions import Found, Start, find_organs, plan_windows
 
