@@ -24,8 +24,8 @@ from segtrail.evaluation.records import (
 )
 from segtrail.experiment.checking import read_and_check, require_sound
 from segtrail.images.nifti import write_label_map
-from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.guard_note import describe_note
+from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
 from segtrail.progress import Narrator
 from segtrail.record.run_folder import RunFolder, claim_folder, read_json, utc_now

@@ -3,8 +3,19 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Reason = Literal["nothing_found", "low_confidence", "volume", "border", "class_missing", "other_part"]
-Action = Literal["lowered_threshold", "widened", "searched_everywhere", "left_empty", "kept", "left_out"]
+Reason = Literal[
+    "nothing_found",
+    "low_confidence",
+    "volume",
+    "border",
+    "class_missing",
+    "disagreement",
+    "image_edge",
+    "other_part",
+]
+Action = Literal[
+    "lowered_threshold", "widened", "searched_everywhere", "left_empty", "kept", "marked", "left_out"
+]
 
 # In a few words, for tables.
 REASON_NAMES: dict[str, str] = {
@@ -13,6 +24,8 @@ REASON_NAMES: dict[str, str] = {
     "volume": "unusual volume",
     "border": "reached the region's border",
     "class_missing": "a class is missing",
+    "disagreement": "the two networks disagree",
+    "image_edge": "reaches the image's edge",
     "other_part": "a second part left out",
 }
 _ACTIONS: dict[str, str] = {
@@ -21,6 +34,7 @@ _ACTIONS: dict[str, str] = {
     "searched_everywhere": "The whole volume was searched, and that result taken.",
     "left_empty": "The map was left empty.",
     "kept": "Searching the whole volume gave nothing better, so the result was kept: look at it.",
+    "marked": "Look at it.",
     "left_out": "It was left out.",
 }
 
