@@ -193,3 +193,11 @@ def test_a_report_of_stages_imports_neither_torch_nor_scipy(staged_run):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_long_list_of_doubts_ends_with_how_many_more_there_are(staged_run):
+    cases = [{"case": f"la_{number:03d}", "side": "train", "guard": [UNSURE]} for number in range(35)]
+    staged_run.write_regions(*cases, {"case": "la_035", "side": "val", "covered_percent": 80.0})
+    text = read_text(make_report(staged_run.path))
+    assert "6 more cases in regions.json." in text
+    assert "la_035 validation 80.0" in text

@@ -39,7 +39,7 @@ def caption(case: str, side: str, scores: Sequence[ClassScores], view: CaseView)
         amount = f"{volume} mL" if view.predicted_outside_ml >= 0.05 else "Less than 0.1 mL"
         sentences.append(f"{amount} of the prediction lies outside the field shown.")
     if view.regions:
-        what = "the region" if len(view.regions) == 1 else f"the {len(view.regions)} regions together"
+        what = "the region" if len(view.regions) == 1 else f"all {len(view.regions)} regions"
         sentences.append(f"The thin white line is the edge of {what} that the second network looked at.")
     return " ".join(sentences)
 

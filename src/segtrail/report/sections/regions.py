@@ -11,7 +11,7 @@ from segtrail.report.region_figure import draw_regions, in_order
 from segtrail.report.run_contents import RunContents
 from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, format_number, join_words
 
-_MOST_ROWS = 60
+_MOST_ROWS = 30
 _MOST_ROWS_TOGETHER = 8
 
 
