@@ -37,6 +37,7 @@ def test_a_key_of_another_network_is_refused(refusal):
     [
         ("train.batch_size=0", "train.batch_size: expected a number above 0; found 0"),
         ("train.num_workers=65", "train.num_workers: expected a number of at most 64; found 65"),
+        ("infer.flips=[0, 2, 0]", "flips names an axis twice"),
         ("infer.overlap=1.0", "infer.overlap: expected a number below 1.0; found 1.0"),
         ("optim.lr=.inf", "optim.lr: expected a finite number; found inf"),
         ("optim.lr=fast", "optim.lr: expected a valid number"),

@@ -354,6 +354,12 @@ class InferConfig(Section):
         (1.0, 2.0), description="Tolerances, in mm, at which the normalised surface Dice is reported."
     )
 
+    @model_validator(mode="after")
+    def _each_axis_once(self) -> "InferConfig":
+        if len(set(self.flips)) < len(self.flips):
+            raise ValueError("flips names an axis twice")
+        return self
+
 
 class RegionConfig(Section):
     """Where a later stage looks: around what the stage before it finds."""
