@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # numpy and torch are imported when they are needed, so that 
     from numpy.typing import NDArray
 
     from segtrail.images.nifti import Volume
-    from segtrail.inference.guard import GuardNote
+    from segtrail.inference.guard_note import GuardNote
     from segtrail.inference.likeness import TrainingRange, Unlikeness
     from segtrail.inference.trained import TrainedNetwork
 

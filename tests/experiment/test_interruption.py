@@ -65,7 +65,7 @@ def test_a_stop_in_the_validation_keeps_the_steps_of_the_epoch(
     def score(_: validation.Validation, case: str, _predictor: object) -> float:
         scored.append(case)
         signal.raise_signal(signal.SIGTERM)
-        return 0.5
+        return 0.5, None
 
     monkeypatch.setattr(validation.Validation, "_score", score)
     assert segtrail("train", tiny_config).exit_code == 130

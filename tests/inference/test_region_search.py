@@ -1,5 +1,7 @@
 """A search in regions and its guard, with networks whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from networks_for_tests import ByIntensity, network_pass
@@ -145,8 +147,51 @@ def test_the_grids_of_the_two_networks_may_differ() -> None:
 
 
 def test_an_expectation_survives_a_checkpoint() -> None:
-    expected = Expectation.of_volumes([{1: 2.0, 2: 0.0}, {1: 1.0, 2: 0.5}])
+    expected = replace(
+        Expectation.of_volumes([{1: 2.0, 2: 0.0}, {1: 1.0, 2: 0.5}]),
+        confidence=0.9,
+        agreement=0.8,
+        reaches_edge=False,
+    )
     assert Expectation.of_mapping(expected.as_mapping()) == expected
     assert expected.classes[2] == ClassExpectation(0.5, 0.5, always_there=False)
     with pytest.raises(TypeError):
-        Expectation.of_mapping({"classes": {"1": {"smallest_ml": 1.0}}, "confidence": 0.9})
+        Expectation.of_mapping({**expected.as_mapping(), "classes": {"1": {"smallest_ml": 1.0}}})
+
+
+def test_networks_that_disagree_are_told_of() -> None:
+    expected = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, agreement=0.8)
+    beside = (slice(17, 25), slice(17, 25), slice(14, 22))
+    closer = regions(expected, mode="whole_volume")
+    result = closer.segment(image_of(ORGAN), closer.search(coarse(beside), SPACING_MM))
+    assert done(result) == [("disagreement", "kept")]
+    assert "The Dice between what the two networks found is 0.39" in result.notes[0].evidence
+
+
+def test_networks_that_agree_as_on_training_cases_are_not() -> None:
+    expected = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, agreement=0.8)
+    nearly = (slice(15, 23), *ORGAN[1:])
+    closer = regions(expected)
+    assert done(closer.segment(image_of(ORGAN), closer.search(coarse(nearly), SPACING_MM))) == []
+
+
+@pytest.mark.parametrize(
+    ("unseen_confidence", "expected"), [(0.99, [("low_confidence", "kept")]), (0.85, [])]
+)
+def test_a_second_network_less_sure_than_on_validation_cases_is_told_of(unseen_confidence, expected) -> None:
+    known = Expectation(
+        {1: ClassExpectation(0.4, 0.6, always_there=True)}, unseen_confidence=unseen_confidence
+    )
+    closer = regions(known, module=ByIntensity(sharpness=1.5), mode="whole_volume")
+    result = closer.segment(image_of(ORGAN), closer.search(coarse(ORGAN), SPACING_MM))
+    assert result.confidence == pytest.approx(1 / (1 + np.exp(-1.5)), rel=1e-4)
+    assert done(result) == expected
+
+
+def test_an_organ_at_the_edge_of_the_image_is_told_of_where_no_training_case_has_that() -> None:
+    organ = (slice(14, 22), slice(14, 22), slice(32, 40))
+    known = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, reaches_edge=False)
+    closer = regions(known)
+    result = closer.segment(image_of(organ), closer.search(coarse(organ), SPACING_MM))
+    assert done(result) == [("image_edge", "marked")]
+    assert "reaches the edge of the image (superior)" in result.notes[0].evidence

@@ -11,6 +11,8 @@ import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from segtrail.evaluation.records import SELECTION_RULES
+
 METRICS = ("dice", "nsd_2mm", "hd95_mm", "volume_error_ml")
 RUN_ID = "run_20261123_231500"
 _DEFINITIONS = {
@@ -88,6 +90,81 @@ class RunFolder:
                 for epoch in range(1, n_epochs + 1)
             ],
         )
+
+    def write_stages(self) -> None:
+        """Turn the run into one of two stages, whose last epoch counts."""
+        models = {"coarse": 101234, "fine": 202345}
+        self.change_json(
+            "run.json",
+            stages=[
+                {"stage": name, "name": "fast", "parameters": parameters, "source_sha256": None}
+                for name, parameters in models.items()
+            ],
+        )
+        epochs = {"coarse": 3, "coarse_fold1": 3, "coarse_fold2": 3, "fine": 6}
+        self.write_csv(
+            "history.csv",
+            [
+                {
+                    "stage": stage,
+                    "epoch": epoch,
+                    "train_loss": 1.0 / epoch,
+                    "val_dice": "" if "fold" in stage or epoch % 3 else 1 - 1 / epoch,
+                    "learning_rate": 0.01 / epoch,
+                    "seconds": 4.0 if stage == "fine" else 1.5,
+                    "patches_per_second": 2.0 if stage == "fine" else 8.0,
+                    "peak_memory_mb": 900.0,
+                }
+                for stage, n in epochs.items()
+                for epoch in range(1, n + 1)
+            ],
+        )
+        stages = {
+            "coarse": {
+                "preprocess": {"spacing": [4.0, 4.0, 4.0]},
+                "train": {"max_epochs": 3, "keep": "last"},
+            },
+            "fine": {"preprocess": {"spacing": [1.25, 1.25, 2]}, "train": {"max_epochs": 8, "keep": "last"}},
+        }
+        self.write_config(train={"precision": "auto"}, stages=stages)
+        self.change_json(
+            "metrics_summary.json",
+            selection={
+                "best_epoch": 6,
+                "rule": SELECTION_RULES["last"],
+                "best_epoch_val_dice": 0.743,
+                "last_epoch": 6,
+                "last_epoch_val_dice": 0.743,
+                "caution": "",
+            },
+        )
+
+    def write_regions(self, *cases: dict[str, Any]) -> None:
+        usual = {
+            "network": "coarse_fold1",
+            "windows": [[0, 0, 0]],
+            "found_volume_ml": 80.0,
+            "confidence": 0.9,
+            "guard": [],
+            "centre_offset_mm": [3.0, 4.0, 0.0],
+            "covered_percent": 100.0,
+            "least_room_mm": 12.5,
+        }
+        content = {
+            "finder": "coarse",
+            "stage": "fine",
+            "region_voxels": [96, 112, 64],
+            "region_mm": [120.0, 140.0, 128.0],
+            "shift_mm": 10.0,
+            "anywhere_fraction": 0.1,
+        }
+        self.write_json("regions.json", {**content, "cases": [{**usual, **case} for case in cases]})
+
+    def write_inference(self, **notes: Sequence[dict[str, str]]) -> None:
+        cases = [
+            {"case": case, "mode": "regions", "regions": [], "guard": guard} for case, guard in notes.items()
+        ]
+        self.write_json("inference.json", {"cases": cases})
 
     def write_config(self, **sections: Any) -> None:
         values = {

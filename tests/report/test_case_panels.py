@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segtrail.inference.regions import Box
 from segtrail.report.case_panels import PREDICTION_COLOUR, REFERENCE_COLOUR, draw_case_panel
 from segtrail.report.case_text import ClassScores, alt_text, caption
 from segtrail.report.case_view import choose_view
+from segtrail.report.region_outline import outline_in_plane
 
 SHAPE = (40, 48, 30)
 SPACING_MM = (2.0, 2.0, 4.0)
@@ -165,3 +167,49 @@ def test_a_prediction_alone_has_one_solid_contour_and_no_reference(tmp_path):
 def test_an_empty_prediction_alone_is_drawn_too(tmp_path):
     for pixels in panel_pixels(draw(tmp_path / "empty.png", reference=None, prediction=NOTHING)):
         assert len(coloured(pixels, PREDICTION_COLOUR)) == 0
+
+
+def box_mm(low: tuple[float, float, float], high: tuple[float, float, float]) -> Box:
+    return Box(np.array(low, float), np.array(high, float))
+
+
+# Around the organ's 12 to 52, 40 to 80 and 48 to 88 mm; the middle of the first voxel is at 1, 1 and 2 mm.
+REGION = box_mm((1, 29, 36), (61, 89, 96))
+
+
+def test_the_region_looked_at_is_a_rectangle_of_its_size_in_each_plane(tmp_path):
+    without = panel_pixels(draw(tmp_path / "without.png"))
+    field_mm = choose_view(ORGAN, NOTHING, SPACING_MM, [REGION]).field_side_mm
+    assert field_mm == choose_view(ORGAN, NOTHING, SPACING_MM).field_side_mm
+    for before, after in zip(
+        without, panel_pixels(draw(tmp_path / "with.png", regions=[REGION])), strict=True
+    ):
+        height, width = np.ptp(np.argwhere((before != after).any(axis=2)), axis=0)
+        side_pixels = before.shape[1]
+        assert height / side_pixels == pytest.approx(60 / field_mm, rel=0.04)
+        assert width / side_pixels == pytest.approx(60 / field_mm, rel=0.04)
+
+
+def test_the_field_widens_for_a_region_that_is_little_larger_and_not_for_one_that_is_much_larger():
+    narrow = choose_view(ORGAN, NOTHING, SPACING_MM).field_side_mm
+    little = box_mm((-10, 10, 10), (90, 110, 110))
+    assert narrow < choose_view(ORGAN, NOTHING, SPACING_MM, [little]).field_side_mm <= 1.4 * narrow
+    much = box_mm((-100, -100, -100), (200, 200, 200))
+    assert choose_view(ORGAN, NOTHING, SPACING_MM, [much]).field_side_mm == narrow
+
+
+def test_boxes_that_overlap_have_one_outline():
+    boxes = [box_mm((0, 0, 0), (2, 2, 2)), box_mm((1, 1, 0), (3, 3, 2)), box_mm((9, 9, 5), (10, 10, 6))]
+    pieces = outline_in_plane(boxes, normal=2, place_mm=1.0, across=0, up=1)
+    length = sum(abs(x1 - x0) + abs(y1 - y0) for (x0, y0), (x1, y1) in pieces)
+    assert length == pytest.approx(12.0)  # of two squares with sides of 2 that share one of 1
+    assert ((1.0, 1.0), (1.0, 2.0)) not in pieces
+    assert outline_in_plane(boxes, normal=2, place_mm=4.0, across=0, up=1) == []
+
+
+def test_caption_and_alt_text_tell_of_the_region():
+    view = choose_view(ORGAN, NOTHING, SPACING_MM, [REGION])
+    expected = "The thin white line is the edge of the region that the second network looked at."
+    assert caption("la_010", "validation", SCORES, view).endswith(expected)
+    assert "and the edge of the region looked at (thin)" in alt_text("la_010", SCORES, view)
+    assert "region" not in caption("la_010", "validation", SCORES, choose_view(ORGAN, NOTHING, SPACING_MM))

@@ -24,7 +24,7 @@ from segtrail.evaluation.records import (
 )
 from segtrail.experiment.checking import read_and_check, require_sound
 from segtrail.images.nifti import write_label_map
-from segtrail.inference.guard import describe_note
+from segtrail.inference.guard_note import describe_note
 from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
 from segtrail.progress import Narrator

@@ -1,7 +1,9 @@
 """``examples/``: pictures of the best, the median and the worst case."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,10 @@ from segtrail.dataset.description import DatasetDescription
 from segtrail.evaluation.evaluate import ClassResult
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume, read_channels, read_volume
+from segtrail.inference.regions import Box
+from segtrail.record.run_folder import read_json
 from segtrail.report.case_panels import draw_case_panel
 from segtrail.report.case_text import ClassScores, alt_text, caption
-from segtrail.report.case_view import choose_view
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,17 @@ def draw_examples(run_dir: Path, description: DatasetDescription, results: list[
     """Draw the pictures of a run from its predictions, and list them in ``examples/examples.json``.
 
     Args:
-        run_dir: The run folder; its predictions are read.
+        run_dir: The run folder; its predictions and inference.json are read.
         description: The data set the cases come from.
         results: Results of one side of the split.
     """
     folder = run_dir / "examples"
+    seen = {entry["case"]: entry for entry in read_json(run_dir / "inference.json")["cases"]}
     entries = []
     for ranked in rank_cases(results):
         file = f"{ranked.rank}_{ranked.case}.png"
         of_case = [result for result in results if result.case == ranked.case]
-        caption_text, alt = _draw(folder / file, run_dir, description, of_case)
+        caption_text, alt = _draw(folder / file, run_dir, description, of_case, seen[ranked.case])
         entries.append(
             {
                 "rank": ranked.rank,
@@ -80,7 +84,11 @@ def draw_examples(run_dir: Path, description: DatasetDescription, results: list[
 
 
 def _draw(
-    path: Path, run_dir: Path, description: DatasetDescription, results: list[ClassResult]
+    path: Path,
+    run_dir: Path,
+    description: DatasetDescription,
+    results: list[ClassResult],
+    seen: Mapping[str, Any],
 ) -> tuple[str, str]:
     case = results[0].case
     files = description.case(case)
@@ -89,16 +97,16 @@ def _draw(
     prediction = _labels_in_ras(read_volume(run_dir / "predictions" / f"{case}.nii.gz"))
     reorientation = RasReorientation.of(image.affine)
     ras_spacing = spacing_mm(reorientation.apply_to_affine(image.affine, image.spatial_shape))
-    draw_case_panel(
+    view = draw_case_panel(
         path,
-        np.asarray(reorientation.apply(image.data[0]), dtype=np.float32),
+        reorientation.apply(image.data[0]),
         reference,
         prediction,
         ras_spacing,
         description.class_names,
         title=case,
+        regions=[Box.of_record(region) for region in seen["regions"]],
     )
-    view = choose_view(reference, prediction, ras_spacing)
     scores = [_class_scores(result) for result in results]
     side = {"val": "validation"}.get(results[0].split, results[0].split)
     return caption(case, side, scores, view), alt_text(case, scores, view)

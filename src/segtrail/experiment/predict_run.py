@@ -18,6 +18,7 @@ from segtrail.experiment.prediction_plan import (
     require_safe_output,
 )
 from segtrail.experiment.prediction_work import PredictionWork
+from segtrail.inference.guard_note import REASON_NAMES
 from segtrail.inference.inputs import FoundInputs, find_inputs
 from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
@@ -28,14 +29,6 @@ from segtrail.record.run_folder import RunFolder, read_json, utc_now
 
 # What a label map and a picture take at most, as a rule.
 _BYTES_PER_CASE = 2e6
-_DOUBTS = {
-    "nothing_found": "nothing found at first",
-    "low_confidence": "unsure",
-    "volume": "unusual volume",
-    "border": "reached the region's border",
-    "class_missing": "a class is missing",
-    "other_part": "a second part left out",
-}
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,7 @@ class PredictionResult:
             remark = f"unlike the training images: {remark}" if remark else ""
             if entry.guard:
                 doubts = ", ".join(
-                    dict.fromkeys(_DOUBTS.get(note["reason"], note["reason"]) for note in entry.guard)
+                    dict.fromkeys(REASON_NAMES.get(note["reason"], note["reason"]) for note in entry.guard)
                 )
                 remark = f"{remark}; guard: {doubts}" if remark else f"guard: {doubts}"
             if entry.status == "failed":

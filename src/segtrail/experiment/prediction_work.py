@@ -21,11 +21,12 @@ from segtrail.experiment.prediction_plan import (
 )
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume, write_label_map, write_volume
-from segtrail.inference.guard import describe_note
+from segtrail.inference.guard_note import describe_note
 from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.predict_image import PredictedImage, predict_image
 from segtrail.inference.predictor import Segmentation
 from segtrail.inference.reading import read_image
+from segtrail.inference.regions import Box
 from segtrail.inference.trained import TrainedNetwork
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
@@ -208,12 +209,15 @@ def _draw(
     reorientation = RasReorientation.of(volume.affine)
     draw_case_panel(
         path,
-        np.asarray(reorientation.apply(volume.data[0]), dtype=np.float32),
+        reorientation.apply(volume.data[0]),
         None,
         np.asarray(reorientation.apply(predicted.segmentation.labels), dtype=np.uint8),
         spacing_mm(reorientation.apply_to_affine(volume.affine, volume.spatial_shape)),
         class_names,
         title=f"{case}: {_describe_volumes(predicted.volumes_ml)}",
+        regions=[
+            Box.of_record(region) for region in describe_segmentation(predicted.segmentation)["regions"]
+        ],
     )
 
 

@@ -1,6 +1,6 @@
 """``regions.json``: where the second stage looks in each case, and how far that is from the reference."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from segtrail.atomic import write_json
 from segtrail.experiment.preparation import Stage
+from segtrail.inference.expectation import Expectation
+from segtrail.inference.guard import reached_edges
 from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.inference.regions import Box, gather, organ_boxes
 from segtrail.report.wording import format_count
@@ -28,6 +30,7 @@ class RegionRecord:
     def __init__(self, finder: str, stage: Stage, regions: RegionPass) -> None:
         self._finder, self._stage, self._regions = finder, stage, regions
         self._cases: list[dict[str, Any]] = []
+        self._reaches_edge = False
 
     def add(self, case: str, side: str, network: str, found: Search) -> None:
         """Measure the regions of a case against its reference.
@@ -51,10 +54,13 @@ class RegionRecord:
             "centre_offset_mm": None,
             "covered_percent": None,
             "least_room_mm": None,
+            "dice": None,
         }
+        self._reaches_edge |= side == "train" and bool(reached_edges(labels, (0, 0, 0), labels.shape))
         boxes = organ_boxes(labels, self._stage.spacing_mm)
         if boxes and windows:
             entry |= self._measure(labels, windows, boxes, found.found.boxes)
+            entry["dice"] = round(found.agreement(labels > 0, (0, 0, 0), self._stage.spacing_mm), 4)
         elif boxes:
             entry["covered_percent"] = 0.0
         self._cases.append(entry)
@@ -83,6 +89,16 @@ class RegionRecord:
             "covered_percent": round(100.0 * float((organ & seen).sum()) / float(organ.sum()), 3),
             "least_room_mm": round(float(room), 2),
         }
+
+    def measured_on_training_cases(self, expected: Expectation) -> Expectation:
+        """Add to what is expected how well the first network does on the training cases, and where they end."""
+        sure = [entry for entry in self._cases if entry["side"] == "train" and not entry["guard"]]
+        return replace(
+            expected,
+            confidence=min((entry["confidence"] for entry in sure), default=0.0),
+            agreement=min((entry["dice"] for entry in sure if entry["dice"] is not None), default=0.0),
+            reaches_edge=self._reaches_edge,
+        )
 
     def write(self, run_dir: Path) -> None:
         """Write ``regions.json``."""

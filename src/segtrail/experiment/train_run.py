@@ -45,7 +45,7 @@ from segtrail.experiment.preparation import (
 from segtrail.experiment.train_stages import StageTrainer
 from segtrail.images.nifti import write_label_map
 from segtrail.inference.expectation import Expectation
-from segtrail.inference.guard import describe_note
+from segtrail.inference.guard_note import describe_note
 from segtrail.inference.trained import open_trained_network
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache
 from segtrail.progress import Narrator

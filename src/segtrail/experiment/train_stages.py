@@ -1,6 +1,6 @@
 """Training the networks of a run one after the other, the second where the first one looks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +75,7 @@ class StageTrainer:
         regions = RegionPass(self._pass(second, second.built), expected)
         record = RegionRecord(first.name, second, regions)
         searches = self._cross_fit(first, first_pass, regions, record)
-        expected = replace(expected, confidence=_lowest_confidence(searches.values()))
+        expected = record.measured_on_training_cases(expected)
         self._facts["expectation"] = expected.as_mapping()
         regions = RegionPass(self._pass(second, second.built), expected)
         where = {case: _search(first, first_pass, regions, case) for case in self._data.split.val}
@@ -170,7 +170,3 @@ class StageTrainer:
 def _search(first: Stage, network: NetworkPass, regions: RegionPass, case: str) -> Search:
     scores, _ = network.everywhere(first.prepared[case].image())
     return regions.search(scores, network.spacing_mm)
-
-
-def _lowest_confidence(searches: Iterable[Search]) -> float:
-    return min((search.found.confidence for search in searches if search.certain), default=0.0)

@@ -15,6 +15,7 @@ from segtrail.preprocessing.cache import PreparedCase
 from segtrail.preprocessing.grid import WorkingGrid
 from segtrail.progress import Narrator
 from segtrail.stop_request import StopRequest
+from segtrail.training.loop import Validated
 
 
 class Validation:
@@ -41,30 +42,37 @@ class Validation:
         self._make_predictor, self._data, self._prepared = make_predictor, data, prepared
         self._spacing_mm, self._narrator, self._where = spacing_mm, narrator, where
 
-    def __call__(self, built: BuiltNetwork, stop: StopRequest) -> float | None:
-        """Return the mean over cases of the mean Dice over classes; None when a stop came before the last."""
+    def __call__(self, built: BuiltNetwork, stop: StopRequest) -> Validated | None:
+        """Segment and score every case; None when a stop came before the last."""
         cases: Sequence[str] = self._data.split.val
         predictor = self._make_predictor(built)
         with self._narrator.track("Validating", len(cases)) as tracker:
-            scores = []
+            scores, confidences = [], []
             for case in cases:
                 if stop:
                     return None
-                scores.append(self._score(case, predictor))
+                dice, confidence = self._score(case, predictor)
+                scores.append(dice)
+                confidences.append(confidence)
                 tracker.advance(case)
-        return float(np.nanmean(scores))
+        known = [confidence for confidence in confidences if confidence is not None]
+        return Validated(float(np.nanmean(scores)), min(known, default=None))
 
-    def _score(self, case: str, predictor: Predictor) -> float:
+    def _score(self, case: str, predictor: Predictor) -> tuple[float, float | None]:
+        """Return the mean Dice over classes of a case, and how sure the network is of it."""
         facts = self._data.scans[case].image
         assert facts is not None
         grid = WorkingGrid.of(np.asarray(facts.affine), facts.shape, self._spacing_mm)
-        prediction = self._segment(case, grid, predictor)
+        prediction, confidence = self._segment(case, grid, predictor)
         description = self._data.description
         reference = read_volume(description.root / description.case(case).label).data[0].astype(np.uint8)
-        return mean_dice(prediction, reference, description.class_names)
+        return mean_dice(prediction, reference, description.class_names), confidence
 
-    def _segment(self, case: str, grid: WorkingGrid, predictor: Predictor) -> NDArray[np.uint8]:
+    def _segment(
+        self, case: str, grid: WorkingGrid, predictor: Predictor
+    ) -> tuple[NDArray[np.uint8], float | None]:
         image = self._prepared[case].image()
         if self._where is None:
-            return predictor.segment_prepared(image, grid)
-        return predictor.segment_where(image, grid, self._where[case]).labels
+            return predictor.segment_prepared(image, grid), None
+        segmentation = predictor.segment_where(image, grid, self._where[case])
+        return segmentation.labels, segmentation.confidence

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segtrail.inference.guard import GuardNote
+from segtrail.inference.guard_note import GuardNote
 
 # A part that is taken out is worth a note when it has this share of the one that stays.
 _NOTABLE_SHARE = 0.1

@@ -28,10 +28,17 @@ class Expectation:
         classes: By label value.
         confidence: Lowest mean probability that a first network gave to what it found in a training case which it had
             not been trained on; 0 where that was not measured.
+        agreement: Lowest Dice between what it found there and the reference; 0 where that was not measured.
+        unseen_confidence: Lowest mean probability that the second network gave to what it found in a validation case;
+            0 where that was not measured.
+        reaches_edge: Whether an organ reaches the edge of the image in any training case.
     """
 
     classes: Mapping[int, ClassExpectation]
     confidence: float = 0.0
+    agreement: float = 0.0
+    unseen_confidence: float = 0.0
+    reaches_edge: bool = True
 
     @classmethod
     def of_volumes(cls, cases: Iterable[Mapping[int, float]]) -> "Expectation":
@@ -53,12 +60,18 @@ class Expectation:
     def of_mapping(cls, content: Mapping[str, Any]) -> "Expectation":
         """Read it from a checkpoint; raises KeyError, TypeError or ValueError where it is not whole."""
         classes = {int(value): ClassExpectation(**entry) for value, entry in content["classes"].items()}
-        return cls(classes, float(content["confidence"]))
+        facts = {key: content[key] for key in ("confidence", "agreement", "reaches_edge")}
+        return cls(classes, **facts)
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return it as plain values for a checkpoint."""
+        """Return it as plain values for a checkpoint, which holds the unseen confidence of its epoch beside it."""
         classes = {str(value): dict(vars(entry)) for value, entry in self.classes.items()}
-        return {"classes": classes, "confidence": self.confidence}
+        return {
+            "classes": classes,
+            "confidence": self.confidence,
+            "agreement": self.agreement,
+            "reaches_edge": self.reaches_edge,
+        }
 
     @property
     def smallest_ml(self) -> float:

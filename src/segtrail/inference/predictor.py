@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
@@ -12,7 +12,7 @@ from segtrail.config.schema import PreprocessConfig
 from segtrail.errors import InputError, TrainingFailed
 from segtrail.images.nifti import Volume
 from segtrail.inference.components import keep_largest_components
-from segtrail.inference.guard import GuardNote
+from segtrail.inference.guard_note import GuardNote
 from segtrail.inference.network_pass import BoxScores, Mode, NetworkPass
 from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.preprocessing.grid import WorkingGrid
@@ -39,6 +39,8 @@ class Segmentation:
         mode: How the image went through the last network.
         regions: Where the last network looked first; empty where it had no regions to look at.
         guard: What was out of the ordinary, and what was done about it.
+        confidence: Mean probability of what the last network found in its regions; None where it had none, or found
+            nothing.
     """
 
     labels: NDArray[np.uint8]
@@ -46,6 +48,7 @@ class Segmentation:
     mode: Mode
     regions: tuple[Region, ...] = ()
     guard: tuple[GuardNote, ...] = ()
+    confidence: float | None = None
 
 
 class Predictor:
@@ -150,7 +153,8 @@ class Predictor:
         result = self._second.segment(image, where)
         scores = result.scores or _nothing(self._n_classes)
         regions = [_region(start, self._second.network) for start in result.windows]
-        return self._finish(scores, grid, result.mode, probabilities, regions, result.notes)
+        segmentation = self._finish(scores, grid, result.mode, probabilities, regions, result.notes)
+        return replace(segmentation, confidence=result.confidence)
 
     def _finish(
         self,

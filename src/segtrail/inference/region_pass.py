@@ -1,22 +1,27 @@
 """Segmenting a volume where a first network found something, under a guard."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrail.evaluation.metrics import compute_dice
+from segtrail.images.resample import resample_linear
 from segtrail.images.windows import clamp_start
 from segtrail.inference.expectation import Expectation
 from segtrail.inference.guard import (
     Doubt,
-    GuardNote,
     crossed_faces,
+    doubt_agreement,
     doubt_border,
+    doubt_edges,
     doubt_found,
-    doubt_volumes,
+    doubt_result,
     is_absent,
+    reached_edges,
 )
+from segtrail.inference.guard_note import GuardNote
 from segtrail.inference.network_pass import BoxScores, Image, Mode, NetworkPass
 from segtrail.inference.regions import Found, Start, find_organs, plan_windows
 
@@ -35,13 +40,34 @@ class Search:
         found: What it found; of a lowered threshold where it found nothing above a half.
         certain: Whether the guard had no doubt.
         absent: Whether it is sure that no organ is there.
+        scores: The first network's probabilities, shape (classes, x, y, z).
+        spacing_mm: Spacing of their grid.
         notes: What the guard did.
     """
 
     found: Found
     certain: bool
     absent: bool
+    scores: NDArray[np.float32] = field(repr=False, compare=False)
+    spacing_mm: tuple[float, ...]
     notes: tuple[GuardNote, ...] = ()
+
+    def agreement(self, mask: NDArray[np.bool_], origin: Sequence[int], spacing_mm: Sequence[float]) -> float:
+        """Return the Dice between what the first network found and a mask, inside the mask's box.
+
+        Args:
+            mask: Shape (x, y, z), all classes together.
+            origin: First voxel of the mask's box on its grid.
+            spacing_mm: Spacing of its grid.
+
+        Returns:
+            The Dice; NaN where neither holds a voxel.
+        """
+        step = np.asarray(spacing_mm) / np.asarray(self.spacing_mm)
+        x, y, z = mask.shape
+        start = (np.asarray(origin) * step).tolist()
+        foreground = resample_linear(1.0 - self.scores[0], step.tolist(), (x, y, z), start=start)
+        return compute_dice(foreground > 0.5, mask)
 
 
 @dataclass
@@ -52,12 +78,14 @@ class RegionResult:
         scores: The probabilities.
         windows: First voxel of every window, on the working grid.
         mode: How the volume was gone over in the end.
+        confidence: Mean probability of what was found; None where nothing was.
         notes: What the guard did.
     """
 
     scores: BoxScores | None
     windows: list[Start]
     mode: Mode = "regions"
+    confidence: float | None = None
     notes: list[GuardNote] = field(default_factory=list)
 
 
@@ -72,16 +100,16 @@ def search(scores: NDArray[np.float32], spacing_mm: Sequence[float], expected: E
     Returns:
         The places, and what the guard did.
     """
-    found = find_organs(scores, spacing_mm)
+    spacing = tuple(spacing_mm)
+    found = find_organs(scores, spacing)
     if is_absent(found, expected):
         evidence = (
             f"The first network's probability of an organ is at most {found.peak:.2f}."
             if not found.boxes
             else f"The first network found only {found.volume_ml:.2g} mL."
         )
-        return Search(
-            found, certain=False, absent=True, notes=(Doubt("nothing_found", evidence).note("left_empty"),)
-        )
+        note = Doubt("nothing_found", evidence).note("left_empty")
+        return Search(found, False, True, scores, spacing, (note,))
     if not found.boxes:
         threshold = _LOWERED_THRESHOLD * found.peak
         doubt = Doubt(
@@ -89,13 +117,13 @@ def search(scores: NDArray[np.float32], spacing_mm: Sequence[float], expected: E
             f"The first network's probability of an organ is at most {found.peak:.2f}; the region is where it is "
             f"above {threshold:.2f}.",
         )
-        lowered = find_organs(scores, spacing_mm, threshold)
-        return Search(lowered, certain=False, absent=False, notes=(doubt.note("lowered_threshold"),))
+        lowered = find_organs(scores, spacing, threshold)
+        return Search(lowered, False, False, scores, spacing, (doubt.note("lowered_threshold"),))
     unsure = doubt_found(found, expected)
     if unsure is not None:
-        wide = find_organs(scores, spacing_mm, _WIDE_THRESHOLD)
-        return Search(wide, certain=False, absent=False, notes=(unsure.note("widened"),))
-    return Search(found, certain=True, absent=False)
+        wide = find_organs(scores, spacing, _WIDE_THRESHOLD)
+        return Search(wide, False, False, scores, spacing, (unsure.note("widened"),))
+    return Search(found, True, False, scores, spacing)
 
 
 class RegionPass:
@@ -146,19 +174,40 @@ class RegionPass:
         Returns:
             The probabilities, and what the guard did.
         """
-        notes = list(where.notes)
         if where.absent:
-            return RegionResult(None, [], notes=notes)
-        result = self._follow_over_borders(image, self.windows(where.found, image.shape[1:]), notes)
+            return RegionResult(None, [], notes=list(where.notes))
+        shape = (image.shape[1], image.shape[2], image.shape[3])
+        result = self._follow_over_borders(image, self.windows(where.found, shape), list(where.notes))
+        doubt = self._doubt(result, where)
+        if doubt is not None:
+            result = self._search_everywhere(image, where, result, doubt)
         assert result.scores is not None
-        doubt = doubt_volumes(self._volumes_ml(result.scores), self._expected, "The second network found")
-        if doubt is None:
-            return result
+        edges = reached_edges(_labels(result.scores), result.scores.origin, shape)
+        cut = doubt_edges(edges, self._expected)
+        if cut is not None:
+            result.notes.append(cut.note("marked"))
+        return result
+
+    def _doubt(self, result: RegionResult, where: Search) -> Doubt | None:
+        """Judge a result by itself, then beside what the first network found; its confidence is noted down."""
+        assert result.scores is not None
+        found = find_organs(result.scores.values, self.network.spacing_mm)
+        result.confidence = found.confidence if found.boxes else None
+        doubt = doubt_result(found, self._expected)
+        if doubt is not None or not where.certain or not found.boxes:
+            return doubt
+        dice = where.agreement(_labels(result.scores) > 0, result.scores.origin, self.network.spacing_mm)
+        return doubt_agreement(dice, self._expected)
+
+    def _search_everywhere(
+        self, image: Image, where: Search, result: RegionResult, doubt: Doubt
+    ) -> RegionResult:
+        """Go over the whole volume where a result is in doubt; keep the result where that gives nothing better."""
         everywhere, mode = self.network.everywhere(image)
-        whole = BoxScores(everywhere, (0, 0, 0))
-        if doubt_volumes(self._volumes_ml(whole), self._expected, "") is None:
-            result.notes.append(doubt.note("searched_everywhere"))
-            return RegionResult(whole, result.windows, mode, result.notes)
+        whole = RegionResult(BoxScores(everywhere, (0, 0, 0)), result.windows, mode, notes=result.notes)
+        if self._doubt(whole, replace(where, certain=doubt.reason == "disagreement")) is None:
+            whole.notes.append(doubt.note("searched_everywhere"))
+            return whole
         result.notes.append(doubt.note("kept"))
         return result
 
@@ -168,7 +217,7 @@ class RegionPass:
         shape = (image.shape[1], image.shape[2], image.shape[3])
         scores = self.network.in_windows(image, windows)
         for _ in range(_MOST_EXTENSIONS):
-            faces = crossed_faces(scores.values.argmax(axis=0).astype(np.uint8), scores.origin, shape)
+            faces = crossed_faces(_labels(scores), scores.origin, shape)
             if not faces:
                 break
             more = self._moved(windows, faces, shape)
@@ -193,6 +242,6 @@ class RegionPass:
                     moved.append(tuple(start if place == axis else window[place] for place in range(3)))  # type: ignore[arg-type]
         return moved
 
-    def _volumes_ml(self, scores: BoxScores) -> dict[int, float]:
-        found = find_organs(scores.values, self.network.spacing_mm)
-        return found.volumes_ml
+
+def _labels(scores: BoxScores) -> NDArray[np.uint8]:
+    return np.asarray(scores.values.argmax(axis=0), dtype=np.uint8)

@@ -4,7 +4,7 @@ Lengths are in mm along RAS, from the first voxel of the volume. Working grids o
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -28,6 +28,12 @@ class Box:
 
     low_mm: Vector
     high_mm: Vector
+
+    @classmethod
+    def of_record(cls, entry: Mapping[str, Sequence[float]]) -> "Box":
+        """Read a box as records give it, by its lowest corner ``low_mm`` and its ``size_mm``."""
+        low = np.asarray(entry["low_mm"], dtype=np.float64)
+        return cls(low, low + np.asarray(entry["size_mm"], dtype=np.float64))
 
     @property
     def size_mm(self) -> Vector:

@@ -1,7 +1,7 @@
 """Opening the network of a run for inference."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,7 +82,7 @@ def open_trained_network(
             _load(networks[stage], stages[stage], int(content["n_channels"]), len(labels), compute)
             for stage in stages
         ]
-        predictor = make_predictor(passes, content.get("expectation"), len(labels))
+        predictor = make_predictor(passes, content, len(labels))
         facts = int(content["n_channels"]), int(content["epoch"])
         fingerprint = str(content["dataset_fingerprint"])
     except (KeyError, AttributeError, AssertionError, RuntimeError, TypeError, ValueError) as error:
@@ -92,22 +92,24 @@ def open_trained_network(
     return TrainedNetwork(predictor, config, labels, *facts, hash_file(path), fingerprint, compute)
 
 
-def make_predictor(
-    passes: Sequence[NetworkPass], expectation: Mapping[str, Any] | None, n_classes: int
-) -> Predictor:
+def make_predictor(passes: Sequence[NetworkPass], content: Mapping[str, Any], n_classes: int) -> Predictor:
     """Put the networks of a run together.
 
     Args:
         passes: The networks in the order of their stages, one or two.
-        expectation: What the training cases say of a result, as a checkpoint holds it; needed by two networks.
+        content: The checkpoint; for two networks it holds what the training cases say of a result.
         n_classes: Classes, background included.
 
     Raises:
-        KeyError: The expectation is not whole.
+        KeyError: That is not whole.
     """
     if len(passes) == 1:
         return Predictor(passes[0], None, n_classes)
-    return Predictor(passes[0], RegionPass(passes[1], Expectation.of_mapping(expectation or {})), n_classes)
+    expected = replace(
+        Expectation.of_mapping(content["expectation"]),
+        unseen_confidence=float(content["unseen_confidence"] or 0.0),
+    )
+    return Predictor(passes[0], RegionPass(passes[1], expected), n_classes)
 
 
 def _require_all(networks: Mapping[str, Any], stages: Mapping[str, StageConfig], name: str) -> None:

@@ -10,20 +10,25 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from segtrail.atomic import write_bytes
+from segtrail.inference.regions import Box
 from segtrail.report.case_view import CaseView, LabelMap, choose_view
+from segtrail.report.region_outline import Segment, outline_in_plane
 from segtrail.report.wording import printable
 
 # Okabe and Ito's palette, which people with any colour blindness can tell apart.
 REFERENCE_COLOUR = "#56B4E9"
 PREDICTION_COLOUR = "#E69F00"
+REGION_COLOUR = "#FFFFFF"
 _CLASS_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 _PREDICTION_DASHES = (0, (2.6, 1.4))
+_REGION_WIDTH = 0.8
 _CLASSES_IN_LEGEND = 12
 _LONGEST_LEGEND_NAME = 28
 
@@ -66,24 +71,30 @@ _PLANES = (
 
 def draw_case_panel(
     path: Path,
-    image: NDArray[np.floating[Any]],
+    image: NDArray[Any],
     reference: LabelMap | None,
     prediction: LabelMap,
     spacing_mm: Sequence[float],
     class_names: Mapping[int, str],
     title: str = "",
-) -> None:
+    regions: Sequence[Box] = (),
+) -> CaseView:
     """Draw three planes through the organ with the contours of reference and prediction, as a PNG.
 
     Args:
         path: File to write, atomically.
-        image: One channel (x, y, z) in RAS.
+        image: One channel (x, y, z) in RAS, of any type of number; only what is shown of it is copied.
         reference: Label map of the same shape, 0 is background; None where there is none, for a picture of the
             prediction alone.
         prediction: Label map of the same shape.
         spacing_mm: Voxel spacing (x, y, z).
         class_names: Name of every label; that of 0 is not used.
         title: A line above the planes.
+        regions: What a second network looked at, in mm along RAS from the middle of the first voxel; their outline is
+            drawn.
+
+    Returns:
+        What the picture shows.
 
     Raises:
         ValueError: Image and label maps differ in shape.
@@ -95,14 +106,15 @@ def draw_case_panel(
     if any(drawn.labels.shape != image.shape for drawn in contours):
         shapes = ", ".join(f"{drawn.name} {drawn.labels.shape}" for drawn in contours)
         raise ValueError(f"Image {image.shape} and {shapes} must be of one shape (x, y, z).")
-    view = choose_view(contours[0].labels, prediction, spacing_mm)
+    view = choose_view(contours[0].labels, prediction, spacing_mm, regions)
     classes = {label: printable(name) for label, name in class_names.items() if label != 0}
     with matplotlib.style.context("default"):
         write_bytes(path, _render(image, contours, classes, view, printable(title)))
+    return view
 
 
 def _render(
-    image: NDArray[np.floating[Any]],
+    image: NDArray[Any],
     contours: Sequence[_Contours],
     classes: Mapping[int, str],
     view: CaseView,
@@ -111,7 +123,7 @@ def _render(
     shown = _labels_shown(contours, view)
     colours = _colours(classes, shown)
     names = {label: classes.get(label, f"label {label}") for label in shown}
-    handles = _legend_handles(names, colours, contours)
+    handles = [*_legend_handles(names, colours, contours), *_region_handle(view)]
     columns = min(len(handles), 4)
     side = (_WIDTH_INCHES - 2 * _GAP_INCHES) / 3
     legend_inches = _LEGEND_ROW_INCHES * -(-len(handles) // columns) + 0.06
@@ -124,10 +136,12 @@ def _render(
         left = column * (side + _GAP_INCHES) / _WIDTH_INCHES
         axes = figure.add_axes((left, legend_inches / height, side / _WIDTH_INCHES, side / height))
         _draw_plane(axes, plane, image, view, window)
+        _draw_regions(axes, plane, view)
         for label in shown:
             for drawn in contours:
                 colour = colours[label] or drawn.colour
-                _draw_contour(axes, plane, drawn.labels == label, view, colour, drawn.dashes)
+                mask = _cut(drawn.labels, plane, view) == label
+                _draw_contour(axes, plane, mask, view, colour, drawn.dashes)
         _draw_letters(axes, plane)
         _draw_scale_bar(axes, view.field_side_mm)
     if title:
@@ -148,8 +162,9 @@ def _render(
 
 def _cut(volume: NDArray[Any], plane: _Plane, view: CaseView) -> NDArray[Any]:
     """The plane's slice: a row for each voxel upwards, a column for each voxel across."""
-    cut = np.take(volume, view.slices[plane.normal], axis=plane.normal)
-    return np.asarray(cut.T)
+    # By an index, since np.take copies the whole volume where its axes were turned.
+    index = tuple(view.slices[axis] if axis == plane.normal else slice(None) for axis in range(3))
+    return np.asarray(volume[index].T)
 
 
 def _labels_shown(contours: Sequence[_Contours], view: CaseView) -> list[int]:
@@ -199,6 +214,15 @@ def _legend_role(drawn: _Contours, contours: Sequence[_Contours], names: Mapping
     return drawn.name if names else f"{drawn.name}: none of the classes here"
 
 
+def _region_handle(view: CaseView) -> list[Line2D]:
+    if not any(_region_outline(plane, view) for plane in _PLANES):
+        return []
+    name = "region looked at" if len(view.regions) == 1 else "regions looked at"
+    line = Line2D([], [], color=REGION_COLOUR, linewidth=_REGION_WIDTH, label=name)
+    line.set_path_effects([_region_edge()])
+    return [line]
+
+
 def _legend_line(colour: str, dashes: Any, label: str) -> Line2D:
     return Line2D([], [], color=colour, linewidth=1.6, linestyle=dashes, label=label)
 
@@ -209,9 +233,10 @@ def _legend_name(name: str) -> str:
     return shortened.replace("$", r"\$")
 
 
-def _intensity_window(field: NDArray[np.floating[Any]]) -> tuple[float, float]:
+def _intensity_window(field: NDArray[Any]) -> tuple[float, float]:
     """The 1st to 99.5th percentile of what is shown."""
-    finite = field[np.isfinite(field)]
+    values = field.astype(np.float32)
+    finite = values[np.isfinite(values)]
     if finite.size == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(finite, (1.0, 99.5)))
@@ -219,12 +244,12 @@ def _intensity_window(field: NDArray[np.floating[Any]]) -> tuple[float, float]:
 
 
 def _draw_plane(
-    axes: Axes, plane: _Plane, image: NDArray[np.floating[Any]], view: CaseView, window: tuple[float, float]
+    axes: Axes, plane: _Plane, image: NDArray[Any], view: CaseView, window: tuple[float, float]
 ) -> None:
     across_mm = view.shape[plane.across] * view.spacing_mm[plane.across]
     up_mm = view.shape[plane.up] * view.spacing_mm[plane.up]
     axes.imshow(
-        np.nan_to_num(_cut(image, plane, view), nan=window[0]),
+        np.nan_to_num(_cut(image, plane, view).astype(np.float32), nan=window[0]),
         cmap="gray",
         vmin=window[0],
         vmax=window[1],
@@ -256,7 +281,7 @@ def _frame(axes: Axes, plane: _Plane, view: CaseView) -> None:
 def _draw_contour(
     axes: Axes, plane: _Plane, mask: NDArray[np.bool_], view: CaseView, colour: str, dashes: Any
 ) -> None:
-    cut = np.pad(_cut(mask, plane, view), 1)
+    cut = np.pad(mask, 1)
     if not cut.any():
         return
     columns = (np.arange(cut.shape[1]) - 0.5) * view.spacing_mm[plane.across]
@@ -265,6 +290,32 @@ def _draw_contour(
         columns, rows, cut, levels=[0.5], colors=[colour], linewidths=1.3, linestyles=[dashes]
     )
     contours.set_path_effects([withStroke(linewidth=2.2, foreground="#000000", alpha=0.55)])
+
+
+def _draw_regions(axes: Axes, plane: _Plane, view: CaseView) -> None:
+    lines = LineCollection(
+        _region_outline(plane, view), colors=REGION_COLOUR, linewidths=_REGION_WIDTH, capstyle="projecting"
+    )
+    lines.set_path_effects([_region_edge()])
+    axes.add_collection(lines, autolim=False)
+
+
+def _region_outline(plane: _Plane, view: CaseView) -> list[Segment]:
+    """The regions' edge in a plane as far as the field shows it, in mm from the volume's corner."""
+    spacing = view.spacing_mm
+    place_mm = view.slices[plane.normal] * spacing[plane.normal]
+    shift = np.array([spacing[plane.across], spacing[plane.up]]) / 2
+    low = np.array([view.field_start_mm[plane.across], view.field_start_mm[plane.up]])
+    pieces = []
+    for start, end in outline_in_plane(view.regions, plane.normal, place_mm, plane.across, plane.up):
+        ends = np.array([start, end]) + shift
+        if ((ends.max(axis=0) >= low) & (ends.min(axis=0) <= low + view.field_side_mm)).all():
+            pieces.append(((float(ends[0, 0]), float(ends[0, 1])), (float(ends[1, 0]), float(ends[1, 1]))))
+    return pieces
+
+
+def _region_edge() -> withStroke:
+    return withStroke(linewidth=_REGION_WIDTH + 1.0, foreground="black")
 
 
 def _draw_letters(axes: Axes, plane: _Plane) -> None:

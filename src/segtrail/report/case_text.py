@@ -38,6 +38,9 @@ def caption(case: str, side: str, scores: Sequence[ClassScores], view: CaseView)
         volume = format_number(view.predicted_outside_ml, "mL")
         amount = f"{volume} mL" if view.predicted_outside_ml >= 0.05 else "Less than 0.1 mL"
         sentences.append(f"{amount} of the prediction lies outside the field shown.")
+    if view.regions:
+        what = "the region" if len(view.regions) == 1 else f"all {len(view.regions)} regions"
+        sentences.append(f"The thin white line is the edge of {what} that the second network looked at.")
     return " ".join(sentences)
 
 
@@ -56,8 +59,14 @@ def alt_text(case: str, scores: Sequence[ClassScores], view: CaseView) -> str:
     return (
         f"Axial slice {z}, coronal slice {y} and sagittal slice {x} of case {case}, a field of "
         f"{view.field_side_mm:.0f} mm around the organ, with the contours of the reference (solid) and of "
-        f"the prediction (dashed). {_numbers(scores)}."
+        f"the prediction (dashed){_outline_words(view)}. {_numbers(scores)}."
     )
+
+
+def _outline_words(view: CaseView) -> str:
+    if not view.regions:
+        return ""
+    return f", and the edge of the {'region' if len(view.regions) == 1 else 'regions'} looked at (thin)"
 
 
 def _numbers(scores: Sequence[ClassScores]) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.data import data_section
+from segtrail.report.sections.guard import guard_section
 from segtrail.report.sections.pictures import pictures_section
 from segtrail.report.sections.record import circumstances_section, configuration_section, definitions_section
+from segtrail.report.sections.regions import regions_section
 from segtrail.report.sections.results import cases_section, metrics_section
 from segtrail.report.sections.summary import RESEARCH_USE, summary_section
 from segtrail.report.sections.training import training_section
@@ -87,7 +89,9 @@ def _parts(contents: RunContents) -> list[Part]:
         summary_section(contents),
         metrics_section(contents.metrics),
         training_section(contents),
+        regions_section(contents),
         cases_section(contents),
+        guard_section(contents),
         pictures_section(contents),
         data_section(contents.dataset),
         definitions_section(contents.metrics),

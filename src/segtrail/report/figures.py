@@ -1,8 +1,8 @@
-"""The curves of a training, as SVG with the same bytes every time."""
+"""The curves of a training, and panels of any kind, as SVG with the same bytes every time."""
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.style
@@ -14,8 +14,11 @@ from matplotlib.ticker import MaxNLocator
 from segtrail.report.record_schema import EpochRow
 
 # Okabe and Ito's palette; lines differ in dashes as well as in colour.
-_BLUE, _ORANGE, _GREEN, _INK = "#0072B2", "#D55E00", "#009E73", "#222222"
+BLUE, ORANGE, GREEN, INK = "#0072B2", "#D55E00", "#009E73", "#222222"
 _SIZE_INCHES = (6.69, 1.75)
+_SMALL_SIZE_INCHES = (6.69, 1.35)
+_DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1, 1.5)))
+_HELPERS_IN_LEGEND = 6
 _MOST_MARKED_EPOCHS = 40
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "segtrail",
@@ -45,10 +48,10 @@ def draw_losses(history: Sequence[EpochRow]) -> bytes:
     """
 
     def plot(axes: Axes) -> None:
-        _plot_line(axes, history, "train_loss", "training loss", _INK, "solid")
-        _plot_line(axes, history, "train_loss_dice", "its Dice part", _BLUE, (0, (5, 1.5)))
+        _plot_line(axes, history, "train_loss", "training loss", INK, "solid")
+        _plot_line(axes, history, "train_loss_dice", "its Dice part", BLUE, (0, (5, 1.5)))
         _plot_line(
-            axes, history, "train_loss_cross_entropy", "its cross-entropy part", _ORANGE, (0, (1.5, 1.2))
+            axes, history, "train_loss_cross_entropy", "its cross-entropy part", ORANGE, (0, (1.5, 1.2))
         )
         _start_at_zero(axes)
         axes.legend(loc="upper right", ncols=3)
@@ -71,13 +74,11 @@ def draw_validation(history: Sequence[EpochRow], chosen_epoch: int | None) -> by
     ]
 
     def plot(axes: Axes) -> None:
-        _plot_line(axes, history, "val_dice", "validation Dice", _BLUE, "solid")
+        _plot_line(axes, history, "val_dice", "validation Dice", BLUE, "solid")
         for epoch, dice in chosen:
-            axes.axvline(epoch, color=_ORANGE, linewidth=0.8, linestyle=(0, (4, 2)))
+            axes.axvline(epoch, color=ORANGE, linewidth=0.8, linestyle=(0, (4, 2)))
             label = f"chosen: epoch {epoch}, Dice {dice:.3f}"
-            axes.plot(
-                [epoch], [dice], "*", color=_ORANGE, markersize=11, label=label, zorder=5, clip_on=False
-            )
+            axes.plot([epoch], [dice], "*", color=ORANGE, markersize=11, label=label, zorder=5, clip_on=False)
         axes.set_ylim(0, 1)
         axes.legend(loc="lower right")
 
@@ -95,11 +96,34 @@ def draw_learning_rate(history: Sequence[EpochRow]) -> bytes:
     """
 
     def plot(axes: Axes) -> None:
-        _plot_line(axes, history, "learning_rate", "learning rate", _GREEN, "solid")
+        _plot_line(axes, history, "learning_rate", "learning rate", GREEN, "solid")
         _start_at_zero(axes)
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
 
     return _draw(plot, history, "learning rate")
+
+
+def draw_helper_losses(helpers: Mapping[str, Sequence[EpochRow]]) -> bytes:
+    """Draw the training losses of several networks into one small chart.
+
+    Args:
+        helpers: The epochs of each network, at least one.
+
+    Returns:
+        An SVG.
+    """
+    colours = (BLUE, ORANGE, GREEN, INK)
+
+    def plot(axes: Axes) -> None:
+        for place, (name, history) in enumerate(helpers.items()):
+            colour, dashes = colours[place % len(colours)], _DASHES[place % len(_DASHES)]
+            _plot_line(axes, history, "train_loss", name, colour, dashes)
+        _start_at_zero(axes)
+        if len(helpers) <= _HELPERS_IN_LEGEND:
+            axes.legend(loc="upper right", ncols=3)
+
+    rows = [row for history in helpers.values() for row in history]
+    return _draw(plot, rows, "loss", _SMALL_SIZE_INCHES)
 
 
 def has_values(history: Sequence[EpochRow], column: str) -> bool:
@@ -142,18 +166,41 @@ def _start_at_zero(axes: Axes) -> None:
         axes.set_ylim(0, top * 1.15)
 
 
-def _draw(plot: Callable[[Axes], None], history: Sequence[EpochRow], y_label: str) -> bytes:
-    """Draw one chart; all charts of a run span the same epochs."""
-    with matplotlib.style.context(["default", _STYLE]):
-        figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
+def _draw(
+    plot: Callable[[Axes], None],
+    history: Sequence[EpochRow],
+    y_label: str,
+    size_inches: tuple[float, float] = _SIZE_INCHES,
+) -> bytes:
+    """Draw one chart; all charts of a stage span the same epochs."""
+
+    def plot_over_epochs(axes: Axes) -> None:
         plot(axes)
         epochs = [row.epoch for row in history]
         axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
         axes.set_xlabel("epoch")
         axes.set_ylabel(y_label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+    return draw_panels([plot_over_epochs], size_inches)
+
+
+def draw_panels(plots: Sequence[Callable[[Axes], None]], size_inches: tuple[float, float]) -> bytes:
+    """Draw charts below each other that share what runs across.
+
+    Args:
+        plots: Draw the charts, from the top.
+        size_inches: Width and height of all together.
+
+    Returns:
+        An SVG.
+    """
+    with matplotlib.style.context(["default", _STYLE]):
+        figure = Figure(figsize=size_inches, layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(len(plots), sharex=True, squeeze=False)
+        for plot, axes in zip(plots, panels[:, 0], strict=True):
+            plot(axes)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

@@ -1,5 +1,6 @@
 """The parts of a run folder's files that a report reads, typed; keys that it doesn't need are passed over."""
 
+import math
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,12 @@ class Model(_Record):
     source_sha256: str | None = None
 
 
+class StageModel(Model):
+    """The network of one stage."""
+
+    stage: str
+
+
 class RunRecord(_Record):
     """run.json."""
 
@@ -46,13 +53,15 @@ class RunRecord(_Record):
     device: Device | None = None
     environment: dict[str, Any] = Field(default_factory=dict)
     model: Model | None = None
+    stages: list[StageModel] = Field(default_factory=list)
     own_code: dict[str, str | None] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
 
 
 class EpochRow(_Record):
-    """A row of history.csv; None where a cell is empty."""
+    """A row of history.csv; None where a cell is empty. Runs of one stage did not always name it."""
 
+    stage: str = "main"
     epoch: int
     train_loss: float | None = None
     train_loss_dice: float | None = None
@@ -115,7 +124,7 @@ class Definition(_Record):
 
 
 class Selection(_Record):
-    """How the epoch was chosen."""
+    """How the epoch was chosen: by the validation score, or the last one whatever its score."""
 
     best_epoch: int
     rule: str
@@ -123,6 +132,11 @@ class Selection(_Record):
     last_epoch: int
     last_epoch_val_dice: float | None = None
     caution: str = ""
+
+    @property
+    def is_last_by_rule(self) -> bool:
+        """Whether the last epoch was taken before any score was known."""
+        return self.rule.startswith("the last epoch")
 
 
 class Bootstrap(_Record):
@@ -142,6 +156,63 @@ class MetricsSummary(_Record):
     bootstrap: Bootstrap | None = None
     definitions: dict[str, Definition]
     splits: dict[Literal["val", "test"], dict[str, ClassSummary]]
+
+
+class GuardEntry(_Record):
+    """Something out of the ordinary in one case, and what was done about it."""
+
+    reason: str
+    evidence: str
+    action: str
+
+
+class RegionCase(_Record):
+    """Where the second stage looks in one case; None where there is nothing to measure."""
+
+    case: str
+    side: Literal["train", "val"]
+    network: str
+    windows: list[tuple[int, int, int]]
+    guard: list[GuardEntry] = Field(default_factory=list)
+    centre_offset_mm: tuple[float, float, float] | None = None
+    covered_percent: float | None = None
+    least_room_mm: float | None = None
+
+    @property
+    def distance_mm(self) -> float | None:
+        """Distance of the centre of what was found from that of the organ."""
+        return None if self.centre_offset_mm is None else math.hypot(*self.centre_offset_mm)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a part of the organ lies outside."""
+        return self.covered_percent is not None and self.covered_percent < 100.0
+
+
+class Regions(_Record):
+    """regions.json."""
+
+    finder: str
+    stage: str
+    region_voxels: tuple[int, int, int]
+    region_mm: tuple[float, float, float]
+    shift_mm: float
+    anywhere_fraction: float
+    cases: list[RegionCase]
+
+
+class InferenceCase(_Record):
+    """How one image went through the networks."""
+
+    case: str
+    mode: str
+    guard: list[GuardEntry] = Field(default_factory=list)
+
+
+class Inference(_Record):
+    """inference.json."""
+
+    cases: list[InferenceCase]
 
 
 class VectorRange(_Record):

@@ -17,12 +17,34 @@ from segtrail.report.record_schema import (
     DatasetSummary,
     EpochRow,
     ExampleList,
+    Inference,
     MetricsSummary,
+    Model,
+    Regions,
     RunRecord,
 )
 
 _NEWEST_SCHEMA = 1
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the networks of a run that work one after the other.
+
+    Attributes:
+        name: Its name.
+        model: The network; None where it is not recorded.
+        history: Its epochs.
+        planned_epochs: How many were planned; None where the configuration does not say.
+        keeps_last: Whether the last epoch was to be taken, whatever its score.
+    """
+
+    name: str
+    model: Model | None
+    history: list[EpochRow]
+    planned_epochs: int | None
+    keeps_last: bool
 
 
 @dataclass(frozen=True)
@@ -32,12 +54,14 @@ class RunContents:
     Attributes:
         folder: The run folder.
         run: run.json.
-        history: The rows of history.csv.
+        history: The rows of history.csv, of all stages.
         dataset: dataset_summary.json.
         cases: The rows of metrics_cases.csv; None without the file.
         metrics: metrics_summary.json.
         examples: examples/examples.json; None without the file.
         config: config_resolved.yaml.
+        regions: regions.json; None without the file, as in a run with one stage.
+        inference: inference.json.
     """
 
     folder: Path
@@ -48,6 +72,35 @@ class RunContents:
     metrics: MetricsSummary | None
     examples: ExampleList | None
     config: Mapping[str, Any] | None
+    regions: Regions | None = None
+    inference: Inference | None = None
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages in the order of work; one where the run names none."""
+        models: dict[str, Model | None] = {entry.stage: entry for entry in self.run.stages}
+        if len(models) < 2:
+            return [self._stage(next(iter(models), ""), self.run.model, self.history)]
+        return [self._stage(name, model, self._history_of(name)) for name, model in models.items()]
+
+    @property
+    def helpers(self) -> dict[str, list[EpochRow]]:
+        """The epochs of networks that were trained on the way and belong to no stage, by name."""
+        if len(self.run.stages) < 2:
+            return {}
+        known = {entry.stage for entry in self.run.stages}
+        names = dict.fromkeys(row.stage for row in self.history if row.stage not in known)
+        return {name: self._history_of(name) for name in names}
+
+    def _stage(self, name: str, model: Model | None, history: list[EpochRow]) -> Stage:
+        train = _train_section(self.config, name)
+        planned = train.get("max_epochs")
+        return Stage(
+            name, model, history, planned if isinstance(planned, int) else None, train.get("keep") == "last"
+        )
+
+    def _history_of(self, stage: str) -> list[EpochRow]:
+        return [row for row in self.history if row.stage == stage]
 
 
 def read_run(run_dir: Path) -> RunContents:
@@ -77,7 +130,18 @@ def read_run(run_dir: Path) -> RunContents:
         metrics=_read_json(run_dir / "metrics_summary.json", MetricsSummary),
         examples=_read_json(run_dir / "examples" / "examples.json", ExampleList),
         config=_read_config(run_dir / "config_resolved.yaml"),
+        regions=_read_json(run_dir / "regions.json", Regions),
+        inference=_read_json(run_dir / "inference.json", Inference),
     )
+
+
+def _train_section(config: Mapping[str, Any] | None, stage: str) -> Mapping[str, Any]:
+    """Look up how a stage was to be trained; a configuration of one stage need not name it."""
+    sections: Any = config or {}
+    keys = ("stages", stage, "train") if sections.get("stages") else ("train",)
+    for key in keys:
+        sections = sections.get(key) if isinstance(sections, Mapping) else None
+    return sections if isinstance(sections, Mapping) else {}
 
 
 def _read_text(path: Path) -> str | None:
@@ -149,7 +213,7 @@ def _validated(path: Path, model: type[_Model], values: Mapping[str, Any], place
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join([place, *map(str, first["loc"])]).strip(".").replace(f"{place}.", f"{place}, ")
+        where = ", ".join(filter(None, [place, ".".join(map(str, first["loc"]))]))
         raise _damaged(path, f"at {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
 
 

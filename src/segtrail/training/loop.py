@@ -38,6 +38,19 @@ class TrainingObserver(Protocol):
 
 
 @dataclass(frozen=True)
+class Validated:
+    """What a validation gave.
+
+    Attributes:
+        mean_dice: Mean over cases of the mean Dice over classes.
+        confidence: Lowest mean probability of what was found in a case; None where that is not measured.
+    """
+
+    mean_dice: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
 class StageRecord:
     """Where a training stands in its run, and what it writes there.
 
@@ -102,7 +115,7 @@ class Training:
         compute: Device and precision.
         cases: The training cases.
         n_classes: Classes, background included.
-        validate: Returns the mean Dice on full validation volumes, or None where a stop was asked for before
+        validate: Segments and scores the full validation volumes, or returns None where a stop was asked for before
             all were scored; None where nothing is validated.
         record: Where the training is written down.
         observer: Hears of steps and epochs.
@@ -110,6 +123,7 @@ class Training:
 
     Attributes:
         trained: The network that is validated, kept and used: the one in training, or the average of its weights.
+        unseen_confidence: The confidence of the last validation.
     """
 
     def __init__(
@@ -119,7 +133,7 @@ class Training:
         compute: Compute,
         cases: Sequence[PreparedCase],
         n_classes: int,
-        validate: Callable[[BuiltNetwork, StopRequest], float | None] | None,
+        validate: Callable[[BuiltNetwork, StopRequest], Validated | None] | None,
         record: StageRecord,
         observer: TrainingObserver,
         centres: PatchCentres | None = None,
@@ -140,6 +154,7 @@ class Training:
         self.loader = self._make_loader(centres)
         self.total_steps = len(self.batches) * config.train.max_epochs
         self.outcome = TrainingOutcome()
+        self.unseen_confidence: float | None = None
 
     def run(self) -> TrainingOutcome:
         """Train to the last epoch.
@@ -223,11 +238,12 @@ class Training:
         train = self.config.train
         if self.validate is None or (epoch % train.validate_every and epoch != train.max_epochs):
             return None
-        val_dice = self.validate(self.trained, stop)
-        if val_dice is None:
+        validated = self.validate(self.trained, stop)
+        if validated is None:
             self._save("last.pt", epoch - 1, steps_done_since=len(self.batches))
             raise Interrupted(f"{stop.reason} came in the validation of epoch {epoch}.")
-        return val_dice
+        self.unseen_confidence = validated.confidence
+        return validated.mean_dice
 
     def _record_epoch(self, row: HistoryRow) -> None:
         """Write history and checkpoints; ``last.pt`` comes last, since a resume believes it."""
@@ -252,6 +268,7 @@ class Training:
         content: dict[str, Any] = {
             **self.record.facts,
             "stage": self.record.stage,
+            "unseen_confidence": self.unseen_confidence,
             "epoch": epoch,
             "networks": {
                 **self.record.finished,

@@ -1,14 +1,14 @@
 """What the run was made with: its metrics defined, its circumstances, and every configuration value."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table
 from segtrail.report.record_schema import EpochRow, MetricsSummary
-from segtrail.report.run_contents import RunContents
-from segtrail.report.wording import as_sentence, format_duration, format_time
+from segtrail.report.run_contents import RunContents, Stage
+from segtrail.report.wording import MISSING, as_sentence, format_duration, format_time
 
 _NAMES = {
     "python": "Python",
@@ -24,6 +24,9 @@ _NAMES = {
     "train": "training",
     "evaluate": "evaluation",
 }
+
+
+_ALL_VALUES = "Every value of config_resolved.yaml, defaults and overrides included."
 
 
 def definitions_section(metrics: MetricsSummary | None) -> list[Part]:
@@ -75,8 +78,7 @@ def circumstances_section(contents: RunContents) -> list[Part]:
             "on: the same run on the same machine gives the same bits" if run.device.deterministic else "off"
         )
         facts.append(Fact("Deterministic algorithms", text))
-    if run.model and run.model.source_sha256:
-        facts.append(Fact("SHA-256 of the network's source", run.model.source_sha256, code=True))
+    facts += _network_sources(contents.stages)
     facts += [
         Fact(f"SHA-256 of {name}", digest, code=True) if digest else Fact(f"SHA-256 of {name}", "not known")
         for name, digest in run.own_code.items()
@@ -88,22 +90,67 @@ def circumstances_section(contents: RunContents) -> list[Part]:
             f"{_NAMES.get(stage, stage)} {format_duration(seconds)}" for stage, seconds in stages.items()
         )
         facts.append(Fact("Time", times))
-    return [Heading("How the run was made"), Facts([*facts, *_training_cost(contents.history)])]
+    return [Heading("How the run was made"), Facts([*facts, *_training_cost(contents)])]
 
 
-def _training_cost(history: Sequence[EpochRow]) -> list[Fact]:
-    """Speed and memory of the training, over its epochs."""
-    facts = []
-    seconds = [row.seconds for row in history if row.seconds is not None]
+def _network_sources(stages: Sequence[Stage]) -> list[Fact]:
+    sources = {stage.name: stage.model.source_sha256 for stage in stages if stage.model}
+    several = len(stages) > 1
+    return [
+        Fact(
+            f"SHA-256 of the source of {name}" if several else "SHA-256 of the network's source",
+            digest,
+            code=True,
+        )
+        for name, digest in sources.items()
+        if digest
+    ]
+
+
+def _training_cost(contents: RunContents) -> list[Fact]:
+    """Speed and memory of the training, over the epochs of each stage."""
+    facts = _training_times(contents)
+    seconds = _of_stages(contents.stages, "seconds", lambda values: format_duration(median(values)))
     if seconds:
-        facts.append(Fact("One epoch", f"{format_duration(median(seconds))} (median)"))
-    speeds = [row.patches_per_second for row in history if row.patches_per_second is not None]
+        facts.append(Fact("One epoch", f"{seconds} (median)"))
+    speeds = _of_stages(contents.stages, "patches_per_second", lambda values: f"{median(values):.3g}")
     if speeds:
-        facts.append(Fact("Training speed", f"{median(speeds):.3g} patches per second (median)"))
-    memory = [row.peak_memory_mb for row in history if row.peak_memory_mb is not None]
+        facts.append(Fact("Training speed", f"{speeds} patches per second (median)"))
+    memory = _values(contents.history, "peak_memory_mb")
     if memory:
         facts.append(Fact("Peak memory", f"{max(memory):,.0f} MB"))
     return facts
+
+
+def _training_times(contents: RunContents) -> list[Fact]:
+    """What each stage took, where there are several."""
+    if len(contents.stages) < 2:
+        return []
+    histories = {stage.name: stage.history for stage in contents.stages}
+    if contents.helpers:
+        first, *others = histories.items()
+        helping = [row for history in contents.helpers.values() for row in history]
+        histories = dict([first, (", ".join(contents.helpers), helping), *others])
+    times = [
+        f"{name} {format_duration(sum(seconds))}"
+        for name, history in histories.items()
+        if (seconds := _values(history, "seconds"))
+    ]
+    return [Fact("Epochs of the stages", "; ".join(times))] if times else []
+
+
+def _of_stages(stages: Sequence[Stage], column: str, describe: Callable[[Sequence[float]], str]) -> str:
+    """Describe a column of history.csv, for each stage by its name where there are several."""
+    values = {stage.name: _values(stage.history, column) for stage in stages}
+    several = len(stages) > 1
+    return ", ".join(
+        f"{name} {describe(found)}" if several else describe(found) for name, found in values.items() if found
+    )
+
+
+def _values(history: Sequence[EpochRow], column: str) -> list[float]:
+    values = [getattr(row, column) for row in history]
+    return [float(value) for value in values if value is not None]
 
 
 def configuration_section(config: Mapping[str, Any] | None) -> list[Part]:
@@ -118,10 +165,34 @@ def configuration_section(config: Mapping[str, Any] | None) -> list[Part]:
     if not config:
         text = "The configuration is not recorded: config_resolved.yaml is missing or empty."
         return [Heading("Configuration"), Paragraph(text, style="missing")]
+    stages = config.get("stages")
+    if not isinstance(stages, Mapping) or len(stages) < 2:
+        return [Heading("Configuration"), _table_of_values(config, _ALL_VALUES)]
+    of_run = {key: value for key, value in config.items() if key != "stages"}
+    return [
+        Heading("Configuration"),
+        _table_of_values(of_run, f"{_ALL_VALUES} Those of the stages follow."),
+        _table_of_stages(stages),
+    ]
+
+
+def _table_of_values(config: Mapping[str, Any], caption: str) -> Table:
     rows = [Row([key, value]) for key, value in flatten(config)]
     columns = [Column("Key", 1.1, code=True), Column("Value", 1, code=True)]
-    caption = "Every value of config_resolved.yaml, defaults and overrides included."
-    return [Heading("Configuration"), Table(columns, rows, caption, side_by_side=True)]
+    return Table(columns, rows, caption, side_by_side=True)
+
+
+def _table_of_stages(stages: Mapping[str, Any]) -> Table:
+    """The stages beside each other, so that what differs shows."""
+    values = {
+        name: dict(flatten(section)) if isinstance(section, Mapping) else {}
+        for name, section in stages.items()
+    }
+    keys = dict.fromkeys(key for of_stage in values.values() for key in of_stage)
+    rows = [Row([key, *(of_stage.get(key, MISSING) for of_stage in values.values())]) for key in keys]
+    columns = [Column("Key under stages.NAME", 1.4, code=True)]
+    columns += [Column(name, 1, code=True) for name in values]
+    return Table(columns, rows, f"Every value of the stages; {MISSING} where a stage has none.")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """The result in a sentence, with its interval, its failures and the caution it needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from segtrail.report.record_schema import ClassSummary, EpochRow, MetricsSummary
+from segtrail.report.record_schema import ClassSummary, MetricsSummary
 from segtrail.report.run_contents import RunContents
 from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count, format_number, join_words
 
 _CLASSES_IN_SENTENCE = 3
+_LAST_EPOCH = "The last epoch was taken, whatever its score: in this run the validation cases chose nothing."
 
 
 def result_paragraphs(contents: RunContents) -> list[str]:
@@ -16,43 +17,64 @@ def result_paragraphs(contents: RunContents) -> list[str]:
         contents: The run.
 
     Returns:
-        One paragraph for each side of the split, and one with the caution about the chosen epoch.
+        One paragraph for each side of the split, and one on how the epoch was chosen, with the caution it needs.
     """
     metrics = contents.metrics
     if metrics is None:
         return [
             "There is no result: the run folder holds no metrics_summary.json, so nothing was evaluated.",
-            *_highest_so_far(contents.history),
+            *_highest_so_far(contents),
         ]
     paragraphs = []
-    subject = _subject(contents)
+    subject, verb, pronoun = _subject(contents)
     for side in ("test", "val"):
         classes = metrics.splits.get(side)
         if classes:
-            paragraphs.append(f"{subject} reaches {_scores(side, classes, metrics)}. {_failures(classes)}")
-            subject = "It"
+            paragraphs.append(f"{subject} {verb} {_scores(side, classes, metrics)}. {_failures(classes)}")
+            subject = pronoun
     if not paragraphs:
         return ["There is no result: no case was evaluated."]
-    if metrics.selection and metrics.selection.caution:
+    if metrics.selection and metrics.selection.is_last_by_rule:
+        paragraphs.append(_LAST_EPOCH)
+    elif metrics.selection and metrics.selection.caution:
         paragraphs.append(as_sentence(metrics.selection.caution))
     return paragraphs
 
 
-def _highest_so_far(history: Sequence[EpochRow]) -> list[str]:
-    validated = [(row.val_dice, row.epoch) for row in history if row.val_dice is not None]
-    if not validated:
-        return []
-    dice, epoch = max(validated, key=lambda pair: (pair[0], -pair[1]))
-    score = f"The highest validation Dice during training was {format_number(dice)}, in epoch {epoch}"
-    return [f"{score}. It served to choose among epochs and is no result."]
+def _highest_so_far(contents: RunContents) -> list[str]:
+    """Give the highest score of the last stage that has any, and say that it is no result."""
+    stages = contents.stages
+    for stage in reversed(stages):
+        validated = [(row.val_dice, row.epoch) for row in stage.history if row.val_dice is not None]
+        if not validated:
+            continue
+        dice, epoch = max(validated, key=lambda pair: (pair[0], -pair[1]))
+        of_stage = f" of {stage.name}" if len(stages) > 1 else ""
+        chose = stage is stages[-1] and not stage.keeps_last
+        purpose = "It served to choose among epochs" if chose else "It is a score on the way"
+        return [
+            f"The highest validation Dice during training was {format_number(dice)}, in epoch {epoch}{of_stage}. "
+            f"{purpose} and is no result."
+        ]
+    return []
 
 
-def _subject(contents: RunContents) -> str:
-    network = f"the network “{contents.run.model.name}”" if contents.run.model else "the network"
+def _subject(contents: RunContents) -> tuple[str, str, str]:
+    """Who reaches the result: subject, verb, and the pronoun for a second sentence."""
+    network, verb, pronoun = _networks(contents)
     if contents.dataset is None:
-        return network[:1].upper() + network[1:]
+        return network[:1].upper() + network[1:], verb, pronoun
     n_train = [case.side for case in contents.dataset.cases].count("train")
-    return f"Trained on {format_count(n_train, 'case')} of {contents.dataset.name}, {network}"
+    return f"Trained on {format_count(n_train, 'case')} of {contents.dataset.name}, {network}", verb, pronoun
+
+
+def _networks(contents: RunContents) -> tuple[str, str, str]:
+    stages = contents.stages
+    if len(stages) == 1:
+        model = stages[0].model
+        return (f"the network “{model.name}”" if model else "the network"), "reaches", "It"
+    named = [f"“{stage.name}”" + (f" ({stage.model.name})" if stage.model else "") for stage in stages]
+    return f"the networks {join_words(named)}, one after the other,", "reach", "They"
 
 
 def _scores(side: str, classes: Mapping[str, ClassSummary], metrics: MetricsSummary) -> str:

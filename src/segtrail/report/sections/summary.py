@@ -1,8 +1,10 @@
 """The first page: what was trained on what, with which result."""
 
+from collections.abc import Sequence
+
 from segtrail.report.parts import Fact, Facts, Heading, Notice, Paragraph, Part
-from segtrail.report.record_schema import DatasetSummary, RunRecord
-from segtrail.report.run_contents import RunContents
+from segtrail.report.record_schema import DatasetSummary, Model, RunRecord
+from segtrail.report.run_contents import RunContents, Stage
 from segtrail.report.sections.pictures import best_picture
 from segtrail.report.sections.result_text import result_paragraphs
 from segtrail.report.wording import (
@@ -39,7 +41,7 @@ def summary_section(contents: RunContents) -> list[Part]:
 
 
 def _status_notice(contents: RunContents) -> list[Part]:
-    run, epochs = contents.run, format_count(len(contents.history), "epoch")
+    run, epochs = contents.run, _recorded_epochs(contents)
     reason = [as_sentence(run.ended_because)] if run.ended_because else []
     if run.status == "failed":
         return [
@@ -58,11 +60,18 @@ def _status_notice(contents: RunContents) -> list[Part]:
     return []
 
 
+def _recorded_epochs(contents: RunContents) -> str:
+    stages = contents.stages
+    if len(stages) == 1:
+        return format_count(len(contents.history), "epoch")
+    return join_words([f"{format_count(len(stage.history), 'epoch')} of {stage.name}" for stage in stages])
+
+
 def _facts(contents: RunContents) -> list[Fact]:
     run = contents.run
     facts = [
         *_data_facts(contents.dataset),
-        Fact("Network", _network(run)),
+        _networks(contents.stages),
         Fact("Device", _device(run)),
         Fact("Epochs", _epochs(contents)),
         *_selection_facts(contents),
@@ -90,11 +99,16 @@ def _data_facts(dataset: DatasetSummary | None) -> list[Fact]:
     ]
 
 
-def _network(run: RunRecord) -> str:
-    if run.model is None:
+def _networks(stages: Sequence[Stage]) -> Fact:
+    if len(stages) == 1:
+        return Fact("Network", _network(stages[0].model))
+    return Fact("Networks", "; ".join(f"{stage.name}: {_network(stage.model)}" for stage in stages))
+
+
+def _network(model: Model | None) -> str:
+    if model is None:
         return "not recorded"
-    parameters = run.model.parameters
-    return run.model.name if parameters is None else f"{run.model.name}, {parameters:,} parameters"
+    return model.name if model.parameters is None else f"{model.name}, {model.parameters:,} parameters"
 
 
 def _device(run: RunRecord) -> str:
@@ -106,10 +120,16 @@ def _device(run: RunRecord) -> str:
 
 
 def _epochs(contents: RunContents) -> str:
-    planned = (contents.config or {}).get("train")
-    most = planned.get("max_epochs") if isinstance(planned, dict) else None
-    trained = len(contents.history)
-    return f"{trained:,} trained of {most:,} planned" if isinstance(most, int) else f"{trained:,} trained"
+    stages = contents.stages
+    if len(stages) > 1:
+        return ", ".join(_epochs_of_stage(stage) for stage in stages)
+    trained, planned = len(contents.history), stages[0].planned_epochs
+    return f"{trained:,} trained" if planned is None else f"{trained:,} trained of {planned:,} planned"
+
+
+def _epochs_of_stage(stage: Stage) -> str:
+    planned = "" if stage.planned_epochs is None else f" of {stage.planned_epochs:,}"
+    return f"{stage.name} {len(stage.history):,}{planned}"
 
 
 def _selection_facts(contents: RunContents) -> list[Fact]:
@@ -117,10 +137,11 @@ def _selection_facts(contents: RunContents) -> list[Fact]:
     if selection is None:
         return []
     best, last = selection.best_epoch_val_dice, selection.last_epoch_val_dice
+    of_stage = f" of {contents.stages[-1].name}" if len(contents.stages) > 1 else ""
+    chosen = f"{selection.best_epoch}{of_stage}, validation Dice {format_number(best)}"
+    if selection.is_last_by_rule:
+        return [Fact("Chosen epoch", f"{chosen} (the last one, whatever its score)")]
     return [
-        Fact(
-            "Chosen epoch",
-            f"{selection.best_epoch}, validation Dice {format_number(best)} ({selection.rule})",
-        ),
+        Fact("Chosen epoch", f"{chosen} ({selection.rule})"),
         Fact("Last epoch", f"{selection.last_epoch}, validation Dice {format_number(last)}"),
     ]
