@@ -8,7 +8,7 @@ import pytest
 
 from segtrail.config.load import load_config
 from segtrail.inference import guard, region_pass, regions
-from segtrail.inference.guard import Action, Reason
+from segtrail.inference.guard_note import Action, Reason
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "coarse-to-fine.md").read_text(encoding="utf-8")
@@ -36,8 +36,11 @@ def test_every_reason_and_action_of_the_guard_has_a_row(name: str) -> None:
     [
         (guard.ABSENT_PEAK, r"\\max f < {}"),
         (guard.ABSENT_SHARE, r"less than {} of the smallest"),
-        (guard.CONFIDENCE_SHARE, r"below \${}\\, q\$"),
-        (guard.VOLUME_FACTOR, r"above \${} V_"),
+        (guard.CONFIDENCE_SHARE, r"found below \${}\\, q\$"),
+        (guard.FIRST_VOLUME_FACTOR, r"or above \${} V_"),
+        (guard.SECOND_VOLUME_FACTOR, r"or above \${} V_"),
+        (guard.UNSURE_FACTOR, r"below \$1 - {} \(1 - u\)\$"),
+        (guard.AGREEMENT_SHARE, r"is below \${}\\, a\$"),
         (guard._BORDER_SHARE, r"more than {} of the voxels of a face"),
         (region_pass._LOWERED_THRESHOLD, r"\$f > {} \\max f\$"),
         (region_pass._WIDE_THRESHOLD, r"\$f > {}\$ \|"),

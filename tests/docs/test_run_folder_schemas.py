@@ -76,6 +76,11 @@ def property_names(schema: Any) -> Iterator[str]:
             yield from property_names(part)
 
 
+def keys_explained(section: str) -> set[str]:
+    """Keys with a row of their own."""
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
@@ -195,13 +200,12 @@ def test_the_keys_of_the_checkpoints_are_those_that_the_page_explains(
     run: str, request: pytest.FixtureRequest
 ) -> None:
     run_dir, sections = request.getfixturevalue(run), documented_sections()
-    best, last = (set(load_checkpoint(run_dir / "checkpoints" / f"{name}.pt")) for name in ("best", "last"))
-    of_best, of_last = (
-        set(re.findall(r"^\| `(\w+)` \|", sections[f"checkpoints/{name}.pt"], re.MULTILINE))
-        for name in ("best", "last")
-    )
-    assert best == of_best
-    assert last - {"network_in_training"} == (of_best | of_last) - {"network_in_training"}
+    best, last = (load_checkpoint(run_dir / "checkpoints" / f"{name}.pt") for name in ("best", "last"))
+    of_best, of_expectation = map(keys_explained, sections["checkpoints/best.pt"].split("`expectation`:"))
+    of_last = keys_explained(sections["checkpoints/last.pt"])
+    assert set(best) == of_best
+    assert set(best["expectation"]) == of_expectation
+    assert set(last) | {"network_in_training"} == of_best | of_last
     assert ("network_in_training" in last) == (run == "staged_run_dir")
 
 

@@ -62,7 +62,7 @@ def test_a_stop_in_the_validation_keeps_the_steps_of_the_epoch(
 
     scored: list[str] = []
 
-    def score(_: validation.Validation, case: str, _predictor: object) -> float:
+    def score(_: validation.Validation, case: str, _predictor: object) -> tuple[float, None]:
         scored.append(case)
         signal.raise_signal(signal.SIGTERM)
         return 0.5, None

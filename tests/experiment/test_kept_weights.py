@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from segtrail.experiment import validation
+from segtrail.training.loop import Validated
 
 Command = Callable[..., Any]
 
@@ -36,8 +37,8 @@ def same_weights(first: dict[str, Any], second: dict[str, Any]) -> bool:
 @pytest.fixture
 def falling_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every validation scores less than the one before."""
-    scores = iter([0.9, 0.1])
-    monkeypatch.setattr(validation.Validation, "__call__", lambda *_: next(scores))
+    validated = iter([Validated(0.9), Validated(0.1)])
+    monkeypatch.setattr(validation.Validation, "__call__", lambda *_: next(validated))
 
 
 @pytest.mark.usefixtures("falling_scores")
