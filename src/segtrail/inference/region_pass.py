@@ -1,12 +1,12 @@
 """Segmenting a volume where a first network found something, under a guard."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrail.evaluation.metrics import compute_dice
 from segtrail.images.resample import resample_linear
 from segtrail.images.windows import clamp_start
 from segtrail.inference.expectation import Expectation
@@ -71,7 +71,9 @@ class Search:
         x, y, z = mask.shape
         start = (np.asarray(origin) * step).tolist()
         foreground = resample_linear(1.0 - self.scores[0], step.tolist(), (x, y, z), start=start)
-        return compute_dice(foreground > 0.5, mask)
+        found = foreground > 0.5
+        voxels = np.count_nonzero(found) + np.count_nonzero(mask)
+        return 2.0 * np.count_nonzero(found & mask) / voxels if voxels else math.nan
 
 
 @dataclass
