@@ -11,7 +11,7 @@ from segtrail.inference.region_pass import RegionPass
 
 SHAPE = (40, 40, 40)
 ORGAN = (slice(14, 22), slice(14, 22), slice(14, 22))  # 8 x 8 x 8 mm
-EXPECTED = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, confidence=0.9)
+EXPECTED = Expectation({1: ClassExpectation("ball", 0.4, 0.6, always_there=True)}, confidence=0.9)
 SPACING_MM = (1.0, 1.0, 1.0)
 
 
@@ -114,16 +114,16 @@ def test_a_result_that_stays_out_of_the_ordinary_is_kept_and_marked() -> None:
 
 
 def test_a_volume_out_of_the_ordinary_is_said_with_its_figures() -> None:
-    expected = Expectation({1: ClassExpectation(10.0, 20.0, always_there=True)})
+    expected = Expectation({1: ClassExpectation("ball", 10.0, 20.0, always_there=True)})
     closer = regions(expected, mode="whole_volume")
     result = closer.segment(image_of(ORGAN), closer.search(coarse(ORGAN), SPACING_MM))
     assert ("volume", "kept") in done(result)
-    assert "0.512 mL of class 1; in the training cases it has 10 to 20 mL" in result.notes[-1].evidence
+    assert "0.512 mL of ball; in the training cases it has 10 mL to 20 mL" in result.notes[-1].evidence
 
 
 def test_two_organs_far_apart_are_both_segmented() -> None:
     other = (slice(30, 38), slice(2, 10), slice(30, 38))
-    expected = Expectation({1: ClassExpectation(0.8, 1.2, always_there=True)})
+    expected = Expectation({1: ClassExpectation("ball", 0.8, 1.2, always_there=True)})
     closer = regions(expected)
     result = closer.segment(image_of(ORGAN, other), closer.search(coarse(ORGAN, other), SPACING_MM))
     assert len(result.windows) == 2
@@ -131,7 +131,7 @@ def test_two_organs_far_apart_are_both_segmented() -> None:
 
 
 def test_a_class_that_some_training_cases_lack_may_be_missing() -> None:
-    expected = Expectation.of_volumes([{1: 0.5, 2: 0.0}, {1: 0.5, 2: 0.1}])
+    expected = Expectation.of_volumes([{"a": 0.5, "b": 0.0}, {"a": 0.5, "b": 0.1}], {1: "a", 2: "b"})
     closer = regions(expected, module=ByIntensity(3), n_classes=3)
     scores = np.concatenate([coarse(ORGAN), np.zeros((1, *SHAPE), dtype=np.float32)])
     assert done(closer.segment(image_of(ORGAN), closer.search(scores, SPACING_MM))) == []
@@ -148,19 +148,19 @@ def test_the_grids_of_the_two_networks_may_differ() -> None:
 
 def test_an_expectation_survives_a_checkpoint() -> None:
     expected = replace(
-        Expectation.of_volumes([{1: 2.0, 2: 0.0}, {1: 1.0, 2: 0.5}]),
+        Expectation.of_volumes([{"a": 2.0, "b": 0.0}, {"a": 1.0, "b": 0.5}], {1: "a", 2: "b"}),
         confidence=0.9,
         agreement=0.8,
         reaches_edge=False,
     )
     assert Expectation.of_mapping(expected.as_mapping()) == expected
-    assert expected.classes[2] == ClassExpectation(0.5, 0.5, always_there=False)
+    assert expected.classes[2] == ClassExpectation("b", 0.5, 0.5, always_there=False)
     with pytest.raises(TypeError):
         Expectation.of_mapping({**expected.as_mapping(), "classes": {"1": {"smallest_ml": 1.0}}})
 
 
 def test_networks_that_disagree_are_told_of() -> None:
-    expected = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, agreement=0.8)
+    expected = Expectation({1: ClassExpectation("ball", 0.4, 0.6, always_there=True)}, agreement=0.8)
     beside = (slice(17, 25), slice(17, 25), slice(14, 22))
     closer = regions(expected, mode="whole_volume")
     result = closer.segment(image_of(ORGAN), closer.search(coarse(beside), SPACING_MM))
@@ -169,7 +169,7 @@ def test_networks_that_disagree_are_told_of() -> None:
 
 
 def test_networks_that_agree_as_on_training_cases_are_not() -> None:
-    expected = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, agreement=0.8)
+    expected = Expectation({1: ClassExpectation("ball", 0.4, 0.6, always_there=True)}, agreement=0.8)
     nearly = (slice(15, 23), *ORGAN[1:])
     closer = regions(expected)
     assert done(closer.segment(image_of(ORGAN), closer.search(coarse(nearly), SPACING_MM))) == []
@@ -180,7 +180,7 @@ def test_networks_that_agree_as_on_training_cases_are_not() -> None:
 )
 def test_a_second_network_less_sure_than_on_validation_cases_is_told_of(unseen_confidence, expected) -> None:
     known = Expectation(
-        {1: ClassExpectation(0.4, 0.6, always_there=True)}, unseen_confidence=unseen_confidence
+        {1: ClassExpectation("ball", 0.4, 0.6, always_there=True)}, unseen_confidence=unseen_confidence
     )
     closer = regions(known, module=ByIntensity(sharpness=1.5), mode="whole_volume")
     result = closer.segment(image_of(ORGAN), closer.search(coarse(ORGAN), SPACING_MM))
@@ -190,8 +190,17 @@ def test_a_second_network_less_sure_than_on_validation_cases_is_told_of(unseen_c
 
 def test_an_organ_at_the_edge_of_the_image_is_told_of_where_no_training_case_has_that() -> None:
     organ = (slice(14, 22), slice(14, 22), slice(32, 40))
-    known = Expectation({1: ClassExpectation(0.4, 0.6, always_there=True)}, reaches_edge=False)
+    known = Expectation({1: ClassExpectation("ball", 0.4, 0.6, always_there=True)}, reaches_edge=False)
     closer = regions(known)
     result = closer.segment(image_of(organ), closer.search(coarse(organ), SPACING_MM))
     assert done(result) == [("image_edge", "marked")]
     assert "reaches the edge of the image (superior)" in result.notes[0].evidence
+
+
+def test_where_a_search_asks_for_more_windows_than_the_volume_holds_all_of_it_is_gone_over() -> None:
+    module = ByIntensity()
+    closer = regions(module=module, mode="whole_volume")
+    result = closer.segment(image_of(ORGAN), closer.search(coarse((slice(1, 39),) * 3), SPACING_MM))
+    assert result.mode == "whole_volume"
+    assert module.sizes == [SHAPE]
+    np.testing.assert_array_equal(labels_of(result), image_of(ORGAN)[0])

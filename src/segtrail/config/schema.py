@@ -204,7 +204,7 @@ class TrainConfig(Section):
     keep: Literal["best", "last"] = Field(
         "best",
         description="The epoch whose weights best.pt holds: best by validation Dice, or last, so that the validation "
-        "cases choose nothing.",
+        "cases choose nothing. Of a stage that is not the last one it is always the last.",
     )
     loss: LossConfig = Field(LossConfig(), description="The loss.")
 

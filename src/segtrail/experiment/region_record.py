@@ -42,7 +42,7 @@ class RegionRecord:
             found: What it found.
         """
         labels = np.asarray(self._stage.prepared[case].label())
-        windows = [] if found.absent else self._regions.windows(found.found, labels.shape)
+        windows = self._regions.windows(found, labels.shape)
         entry: dict[str, Any] = {
             "case": case,
             "side": side,
@@ -59,7 +59,7 @@ class RegionRecord:
         self._reaches_edge |= side == "train" and bool(reached_edges(labels, (0, 0, 0), labels.shape))
         boxes = organ_boxes(labels, self._stage.spacing_mm)
         if boxes and windows:
-            entry |= self._measure(labels, windows, boxes, found.found.boxes)
+            entry |= self._measure(labels, windows, boxes, found.places)
             entry["dice"] = round(found.agreement(labels > 0, (0, 0, 0), self._stage.spacing_mm), 4)
         elif boxes:
             entry["covered_percent"] = 0.0

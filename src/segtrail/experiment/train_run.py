@@ -156,24 +156,20 @@ def _train_and_evaluate(folder: RunFolder, opened: _Opened, narrator: Narrator) 
         results = _evaluate(folder, config, data, narrator)
         summary = _write_metrics(folder, opened, outcome, results)
     narrator.say(_describe_result(summary))
-    folder.end("finished", f"all {outcome.last_epoch} epochs were trained")
+    folder.end("finished", _describe_end(opened.stages))
     return FinishedRun(folder, outcome, summary)
 
 
 def _train(folder: RunFolder, opened: _Opened, narrator: Narrator) -> TrainingOutcome:
     data = opened.data
     labels = data.description.labels
-    values = {name: value for value, name in labels.items()}
-    volumes = [
-        {values[name]: volume for name, volume in data.scans[case].volumes_ml.items()}
-        for case in data.split.train
-    ]
+    volumes = [data.scans[case].volumes_ml for case in data.split.train]
     facts = {
         "config": yaml.safe_load((folder.path / "config_resolved.yaml").read_text(encoding="utf-8")),
         "labels": {str(value): name for value, name in labels.items()},
         "n_channels": data.description.n_channels,
         "dataset_fingerprint": data.summary["fingerprint"],
-        "expectation": Expectation.of_volumes(volumes).as_mapping(),
+        "expectation": Expectation.of_volumes(volumes, data.description.class_names).as_mapping(),
     }
     return StageTrainer(folder, opened.stages, data, opened.compute, facts, narrator).run()
 
@@ -367,6 +363,14 @@ def _describe_os_error(error: OSError) -> str:
 
 def _cached_cases(data: PreparedData) -> list[str]:
     return [*data.split.train, *data.split.val]
+
+
+def _describe_end(stages: list[Stage]) -> str:
+    epochs = [stage.config.train.max_epochs for stage in stages]
+    if len(stages) == 1:
+        return f"all {epochs[0]} epochs were trained"
+    each = " and ".join(f"{n} of {stage.name}" for n, stage in zip(epochs, stages, strict=True))
+    return f"all epochs were trained, {each}"
 
 
 def _describe_result(summary: dict[str, Any]) -> str:

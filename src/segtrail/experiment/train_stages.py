@@ -45,7 +45,7 @@ class StageTrainer:
     ) -> None:
         self._folder, self._stages, self._data = folder, stages, data
         self._compute, self._facts, self._narrator = compute, dict(facts), narrator
-        self._n_classes = len(data.description.labels)
+        self._labels = data.description.labels
         self._finished: dict[str, dict[str, Any]] = {}
 
     def run(self) -> TrainingOutcome:
@@ -60,7 +60,7 @@ class StageTrainer:
         """
         first, *later = self._stages
         validation = self._validation(
-            first, lambda built: Predictor(self._pass(first, built), None, self._n_classes)
+            first, lambda built: Predictor(self._pass(first, built), None, self._labels)
         )
         trained, outcome = self._train(
             first, first.name, self._data.split.train, validation, is_last=not later
@@ -86,7 +86,7 @@ class StageTrainer:
             self._narrator.say(sentence)
 
         def make_predictor(built: BuiltNetwork) -> Predictor:
-            return Predictor(first_pass, RegionPass(self._pass(second, built), expected), self._n_classes)
+            return Predictor(first_pass, RegionPass(self._pass(second, built), expected), self._labels)
 
         centres = PatchCentres(
             {case: regions.centres(found, second.shape_of(case)) for case, found in searches.items()}
@@ -146,7 +146,7 @@ class StageTrainer:
                 built=stage.built,
                 compute=self._compute,
                 cases=[stage.prepared[case] for case in cases],
-                n_classes=self._n_classes,
+                n_classes=len(self._labels),
                 validate=validation,
                 record=record,
                 observer=observer,
@@ -164,7 +164,7 @@ class StageTrainer:
         return Validation(make_predictor, self._data, stage.prepared, stage.spacing_mm, self._narrator, where)
 
     def _pass(self, stage: Stage, built: BuiltNetwork) -> NetworkPass:
-        return NetworkPass(built, stage.config, self._compute, self._n_classes)
+        return NetworkPass(built, stage.config, self._compute, len(self._labels))
 
 
 def _search(first: Stage, network: NetworkPass, regions: RegionPass, case: str) -> Search:

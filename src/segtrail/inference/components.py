@@ -1,10 +1,12 @@
 """Connected parts of a label map."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segtrail.inference.guard_note import GuardNote
+from segtrail.inference.guard_note import GuardNote, format_ml
 
 # A part that is taken out is worth a note when it has this share of the one that stays.
 _NOTABLE_SHARE = 0.1
@@ -12,12 +14,13 @@ _NEIGHBOURHOOD = np.ones((3, 3, 3), dtype=np.bool_)
 
 
 def keep_largest_components(
-    labels: NDArray[np.uint8], voxel_ml: float
+    labels: NDArray[np.uint8], class_names: Mapping[int, str], voxel_ml: float
 ) -> tuple[NDArray[np.uint8], list[GuardNote]]:
     """Keep the largest connected part of each class; voxels that touch by a corner are connected.
 
     Args:
         labels: Label map, shape (x, y, z).
+        class_names: Class name by label value, for the notes.
         voxel_ml: Volume of a voxel, for the notes.
 
     Returns:
@@ -38,8 +41,8 @@ def keep_largest_components(
         notes += [
             GuardNote(
                 "other_part",
-                f"A second part of class {value} with {size * voxel_ml:.3g} mL lies apart from the largest one with "
-                f"{sizes[largest] * voxel_ml:.3g} mL.",
+                f"A second part of {class_names[value]} with {format_ml(size * voxel_ml)} lies apart from the largest "
+                f"one with {format_ml(sizes[largest] * voxel_ml)}.",
                 "left_out",
             )
             for place, size in enumerate(sizes)

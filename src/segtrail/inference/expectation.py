@@ -1,6 +1,6 @@
 """What the training cases say of a result: how large each class is, whether it is always there, how sure one can be."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ class ClassExpectation:
     """One class in the training cases.
 
     Attributes:
+        name: Its name.
         smallest_ml: Smallest volume where it is there.
         largest_ml: Largest volume.
         always_there: Whether every training case has it.
     """
 
+    name: str
     smallest_ml: float
     largest_ml: float
     always_there: bool
@@ -41,19 +43,21 @@ class Expectation:
     reaches_edge: bool = True
 
     @classmethod
-    def of_volumes(cls, cases: Iterable[Mapping[int, float]]) -> "Expectation":
+    def of_volumes(
+        cls, cases: Sequence[Mapping[str, float]], class_names: Mapping[int, str]
+    ) -> "Expectation":
         """Gather it from training cases.
 
         Args:
-            cases: For each case the volume in mL of each class by label value, 0 where it is not there.
+            cases: For each case the volume in mL of each class by its name, 0 where it is not there.
+            class_names: Names of the classes without background, by label value.
         """
-        rows = list(cases)
         classes = {}
-        for value in rows[0]:
-            volumes = [row[value] for row in rows if row[value] > 0]
+        for value, name in class_names.items():
+            volumes = [case[name] for case in cases if case[name] > 0]
             if volumes:
-                always = len(volumes) == len(rows)
-                classes[value] = ClassExpectation(min(volumes), max(volumes), always)
+                always = len(volumes) == len(cases)
+                classes[value] = ClassExpectation(name, min(volumes), max(volumes), always)
         return cls(classes)
 
     @classmethod

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrail.inference.expectation import Expectation
-from segtrail.inference.guard_note import Action, GuardNote, Reason
+from segtrail.inference.guard_note import Action, GuardNote, Reason, format_ml
 from segtrail.inference.regions import Found
 
 # A volume is out of the ordinary when it lies outside the training cases' range by more than this factor: that of
@@ -105,15 +105,13 @@ def _doubt_volumes(
         volume = volumes_ml.get(value, 0.0)
         if volume == 0.0:
             if entry.always_there:
-                return Doubt(
-                    "class_missing", f"{who} nothing of class {value}, which every training case has."
-                )
+                return Doubt("class_missing", f"{who} no {entry.name}, which every training case has.")
             continue
         if not entry.smallest_ml / factor <= volume <= entry.largest_ml * factor:
             return Doubt(
                 "volume",
-                f"{who} {volume:.3g} mL of class {value}; in the training cases it has "
-                f"{entry.smallest_ml:.3g} to {entry.largest_ml:.3g} mL.",
+                f"{who} {format_ml(volume)} of {entry.name}; in the training cases it has "
+                f"{format_ml(entry.smallest_ml)} to {format_ml(entry.largest_ml)}.",
             )
     return None
 

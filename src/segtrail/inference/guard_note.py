@@ -48,6 +48,11 @@ class GuardNote:
     action: Action
 
 
+def format_ml(volume: float) -> str:
+    """Write a volume with three significant digits, never as a power of ten."""
+    return f"{volume:,.0f} mL" if volume >= 100 else f"{volume:.3g} mL"
+
+
 class _Note(Protocol):
     """A note, or what was read of one in a record."""
 

@@ -1,6 +1,6 @@
 """Segmenting full volumes with the trained networks of a run: one, or one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -57,14 +57,14 @@ class Predictor:
     Args:
         first: The network that goes over the whole volume.
         second: The network that looks where the first one found something; None where the first one's result counts.
-        n_classes: Classes, background included.
+        labels: Class name by label value, background included.
 
     Attributes:
         modes_used: How the volumes so far went through the last network.
     """
 
-    def __init__(self, first: NetworkPass, second: RegionPass | None, n_classes: int) -> None:
-        self._first, self._second, self._n_classes = first, second, n_classes
+    def __init__(self, first: NetworkPass, second: RegionPass | None, labels: Mapping[int, str]) -> None:
+        self._first, self._second, self._labels = first, second, labels
         self.modes_used: set[Mode] = set()
 
     @property
@@ -151,7 +151,7 @@ class Predictor:
     ) -> Segmentation:
         assert self._second is not None
         result = self._second.segment(image, where)
-        scores = result.scores or _nothing(self._n_classes)
+        scores = result.scores or _nothing(len(self._labels))
         regions = [_region(start, self._second.network) for start in result.windows]
         segmentation = self._finish(scores, grid, result.mode, probabilities, regions, result.notes)
         return replace(segmentation, confidence=result.confidence)
@@ -171,7 +171,7 @@ class Predictor:
         left_out: list[GuardNote] = []
         if self._networks()[-1].config.infer.largest_component:
             labels, left_out = keep_largest_components(
-                labels, voxel_ml=float(np.prod(grid.native_spacing_mm)) / 1000
+                labels, self._labels, voxel_ml=float(np.prod(grid.native_spacing_mm)) / 1000
             )
         on_file = grid.scores_on_file_grid(scores.values, scores.origin) if probabilities else None
         return Segmentation(labels, on_file, mode, tuple(regions), (*notes, *left_out))
@@ -181,7 +181,7 @@ class Predictor:
 
     def _refuse_beyond_memory(self, grid: WorkingGrid, n_channels: int) -> None:
         """Refuse, before any memory is taken, what can't fit: a header in other units than mm asks for that."""
-        needed = 4.0 * float(np.prod(grid.shape, dtype=np.float64)) * (n_channels + 2 * self._n_classes)
+        needed = 4.0 * float(np.prod(grid.shape, dtype=np.float64)) * (n_channels + 2 * len(self._labels))
         if needed > psutil.virtual_memory().total:
             sizes = ["x".join(map(str, shape)) for shape in (grid.native_shape, grid.shape)]
             spacing = " x ".join(f"{mm:g}" for mm in grid.native_spacing_mm)

@@ -1,12 +1,12 @@
 """Segmenting a volume where a first network found something, under a guard."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrail.evaluation.metrics import compute_dice
 from segtrail.images.resample import resample_linear
 from segtrail.images.windows import clamp_start
 from segtrail.inference.expectation import Expectation
@@ -23,13 +23,15 @@ from segtrail.inference.guard import (
 )
 from segtrail.inference.guard_note import GuardNote
 from segtrail.inference.network_pass import BoxScores, Image, Mode, NetworkPass
-from segtrail.inference.regions import Found, Start, find_organs, plan_windows
+from segtrail.inference.regions import Box, Found, Start, find_organs, plan_windows
 
 # How often a region is moved on when an organ reaches its border.
 _MOST_EXTENSIONS = 3
 # Of the highest probability, where none is above a half; and for a network that is unsure.
 _LOWERED_THRESHOLD = 0.5
 _WIDE_THRESHOLD = 0.2
+# Windows may hold this many times the voxels of the volume; beyond that it is gone over as a whole.
+_MOST_WORK = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Search:
     """Where a first network says that a volume is to be looked at.
 
     Attributes:
-        found: What it found; of a lowered threshold where it found nothing above a half.
+        found: What it found.
+        places: Where to look: what it found, or what it finds above another threshold where the guard asked for that.
         certain: Whether the guard had no doubt.
         absent: Whether it is sure that no organ is there.
         scores: The first network's probabilities, shape (classes, x, y, z).
@@ -46,6 +49,7 @@ class Search:
     """
 
     found: Found
+    places: tuple[Box, ...]
     certain: bool
     absent: bool
     scores: NDArray[np.float32] = field(repr=False, compare=False)
@@ -67,7 +71,9 @@ class Search:
         x, y, z = mask.shape
         start = (np.asarray(origin) * step).tolist()
         foreground = resample_linear(1.0 - self.scores[0], step.tolist(), (x, y, z), start=start)
-        return compute_dice(foreground > 0.5, mask)
+        found = foreground > 0.5
+        voxels = np.count_nonzero(found) + np.count_nonzero(mask)
+        return 2.0 * np.count_nonzero(found & mask) / voxels if voxels else math.nan
 
 
 @dataclass
@@ -109,7 +115,7 @@ def search(scores: NDArray[np.float32], spacing_mm: Sequence[float], expected: E
             else f"The first network found only {found.volume_ml:.2g} mL."
         )
         note = Doubt("nothing_found", evidence).note("left_empty")
-        return Search(found, False, True, scores, spacing, (note,))
+        return Search(found, (), False, True, scores, spacing, (note,))
     if not found.boxes:
         threshold = _LOWERED_THRESHOLD * found.peak
         doubt = Doubt(
@@ -117,13 +123,13 @@ def search(scores: NDArray[np.float32], spacing_mm: Sequence[float], expected: E
             f"The first network's probability of an organ is at most {found.peak:.2f}; the region is where it is "
             f"above {threshold:.2f}.",
         )
-        lowered = find_organs(scores, spacing, threshold)
-        return Search(lowered, False, False, scores, spacing, (doubt.note("lowered_threshold"),))
+        places = find_organs(scores, spacing, threshold).boxes
+        return Search(found, places, False, False, scores, spacing, (doubt.note("lowered_threshold"),))
     unsure = doubt_found(found, expected)
     if unsure is not None:
-        wide = find_organs(scores, spacing, _WIDE_THRESHOLD)
-        return Search(wide, False, False, scores, spacing, (unsure.note("widened"),))
-    return Search(found, True, False, scores, spacing)
+        places = find_organs(scores, spacing, _WIDE_THRESHOLD).boxes
+        return Search(found, places, False, False, scores, spacing, (unsure.note("widened"),))
+    return Search(found, found.boxes, True, False, scores, spacing)
 
 
 class RegionPass:
@@ -141,16 +147,19 @@ class RegionPass:
         """Read off the first network's probabilities where the organs are; see ``search``."""
         return search(scores, spacing_mm, self._expected)
 
-    def windows(self, found: Found, shape: Sequence[int]) -> list[Start]:
-        """Place windows around what was found.
+    def windows(self, where: Search, shape: Sequence[int]) -> list[Start]:
+        """Place windows where a first network says that a volume is to be looked at.
 
         Args:
-            found: What a first network found.
+            where: What it found.
             shape: Voxels of the volume on this network's working grid.
+
+        Returns:
+            First voxel of each window; none where there is nothing to look at.
         """
         config = self.network.config
         return plan_windows(
-            found.boxes,
+            where.places,
             self.network.spacing_mm,
             self.network.window,
             shape,
@@ -160,7 +169,7 @@ class RegionPass:
 
     def centres(self, where: Search, shape: Sequence[int]) -> NDArray[np.float64]:
         """Return the middle of each window, in voxels of this network's working grid, shape (n, 3)."""
-        windows = [] if where.absent else self.windows(where.found, shape)
+        windows = self.windows(where, shape)
         middle = (np.asarray(self.network.window, dtype=np.float64) - 1) / 2
         return np.asarray(windows, dtype=np.float64).reshape(-1, 3) + middle
 
@@ -177,7 +186,12 @@ class RegionPass:
         if where.absent:
             return RegionResult(None, [], notes=list(where.notes))
         shape = (image.shape[1], image.shape[2], image.shape[3])
-        result = self._follow_over_borders(image, self.windows(where.found, shape), list(where.notes))
+        windows = self.windows(where, shape)
+        if self._is_more_than_all(windows, shape):
+            everywhere, mode = self.network.everywhere(image)
+            result = RegionResult(BoxScores(everywhere, (0, 0, 0)), windows, mode, notes=list(where.notes))
+        else:
+            result = self._follow_over_borders(image, windows, list(where.notes))
         doubt = self._doubt(result, where)
         if doubt is not None:
             result = self._search_everywhere(image, where, result, doubt)
@@ -187,6 +201,11 @@ class RegionPass:
         if cut is not None:
             result.notes.append(cut.note("marked"))
         return result
+
+    def _is_more_than_all(self, windows: Sequence[Start], shape: Sequence[int]) -> bool:
+        """Whether so many windows are asked for that going over the whole volume is less work."""
+        work = len(windows) * np.prod(self.network.window)
+        return len(windows) > 1 and bool(work > _MOST_WORK * np.prod(shape))
 
     def _doubt(self, result: RegionResult, where: Search) -> Doubt | None:
         """Judge a result by itself, then beside what the first network found; its confidence is noted down."""

@@ -82,7 +82,7 @@ def open_trained_network(
             _load(networks[stage], stages[stage], int(content["n_channels"]), len(labels), compute)
             for stage in stages
         ]
-        predictor = make_predictor(passes, content, len(labels))
+        predictor = make_predictor(passes, content, labels)
         facts = int(content["n_channels"]), int(content["epoch"])
         fingerprint = str(content["dataset_fingerprint"])
     except (KeyError, AttributeError, AssertionError, RuntimeError, TypeError, ValueError) as error:
@@ -92,24 +92,26 @@ def open_trained_network(
     return TrainedNetwork(predictor, config, labels, *facts, hash_file(path), fingerprint, compute)
 
 
-def make_predictor(passes: Sequence[NetworkPass], content: Mapping[str, Any], n_classes: int) -> Predictor:
+def make_predictor(
+    passes: Sequence[NetworkPass], content: Mapping[str, Any], labels: Mapping[int, str]
+) -> Predictor:
     """Put the networks of a run together.
 
     Args:
         passes: The networks in the order of their stages, one or two.
         content: The checkpoint; for two networks it holds what the training cases say of a result.
-        n_classes: Classes, background included.
+        labels: Class name by label value, background included.
 
     Raises:
         KeyError: That is not whole.
     """
     if len(passes) == 1:
-        return Predictor(passes[0], None, n_classes)
+        return Predictor(passes[0], None, labels)
     expected = replace(
         Expectation.of_mapping(content["expectation"]),
         unseen_confidence=float(content["unseen_confidence"] or 0.0),
     )
-    return Predictor(passes[0], RegionPass(passes[1], expected), n_classes)
+    return Predictor(passes[0], RegionPass(passes[1], expected), labels)
 
 
 def _require_all(networks: Mapping[str, Any], stages: Mapping[str, StageConfig], name: str) -> None:
