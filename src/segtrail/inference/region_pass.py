@@ -73,7 +73,7 @@ class Search:
         foreground = resample_linear(1.0 - self.scores[0], step.tolist(), (x, y, z), start=start)
         found = foreground > 0.5
         voxels = np.count_nonzero(found) + np.count_nonzero(mask)
-        return 2.0 * np.count_nonzero(found & mask) / voxels if voxels else math.nan
+        return float(2.0 * np.count_nonzero(found & mask) / voxels) if voxels else math.nan
 
 
 @dataclass
