@@ -43,6 +43,7 @@ def test_every_reason_and_action_of_the_guard_has_a_row(name: str) -> None:
         (guard.AGREEMENT_SHARE, r"is below \${}\\, a\$"),
         (guard._BORDER_SHARE, r"more than {} of the voxels of a face"),
         (region_pass._LOWERED_THRESHOLD, r"\$f > {} \\max f\$"),
+        (region_pass._MOST_WORK, r"more than {} times the voxels of the volume would"),
         (region_pass._WIDE_THRESHOLD, r"\$f > {}\$ \|"),
     ],
 )
