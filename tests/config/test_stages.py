@@ -291,6 +291,10 @@ def test_an_override_makes_no_new_stage(
             ],
         ),
         (
+            "stages: {a_fold1: , b: }",
+            ["stages.a_fold1: names ending in _fold and a number are those of cross-fitting."],
+        ),
+        (
             "stages: {a: , b: , c: }",
             ["stages: at most two stages work one after the other; found a, b, c."],
         ),

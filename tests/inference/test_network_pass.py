@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from networks_for_tests import ByIntensity, network_pass
 
+from segtrail.errors import TrainingFailed
+
 SCENE = np.random.default_rng(0).uniform(-0.5, 1.5, size=(1, 20, 18, 14)).astype(np.float32)
 
 
@@ -52,3 +54,15 @@ def test_flips_along_three_axes_show_eight_mirror_images() -> None:
     module = ByIntensity()
     network_pass(module, mode="whole_volume", flips=(0, 1, 2)).everywhere(SCENE)
     assert len(module.sizes) == 8
+
+
+def test_a_network_that_gives_nan_is_answered_with_a_sentence() -> None:
+    class Broken(ByIntensity):
+        def forward(self, image):
+            return super().forward(image) * float("nan")
+
+    network = network_pass(Broken(), mode="whole_volume")
+    with pytest.raises(TrainingFailed, match="not finite"):
+        network.everywhere(SCENE)
+    with pytest.raises(TrainingFailed, match="not finite"):
+        network.in_windows(SCENE, [(0, 0, 0)])

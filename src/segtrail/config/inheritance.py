@@ -3,6 +3,7 @@
 Everything here works on plain mappings, as they are read from YAML or written to it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ RUN_KEYS = {
     "infer": ("nsd_tolerances_mm",),
 }
 MOST_STAGES = 2
+_HELPER_NAME = re.compile(r"_fold\d+$")
 
 Problem = tuple[tuple[str, ...], str]
 
@@ -32,6 +34,10 @@ def find_problems(values: Any) -> list[Problem]:
         names = ", ".join(map(str, stages))
         problems.append((("stages",), f"at most two stages work one after the other; found {names}"))
     for name, stage in stages.items():
+        if _HELPER_NAME.search(str(name)):
+            problems.append(
+                (("stages", str(name)), "names ending in _fold and a number are those of cross-fitting")
+            )
         if isinstance(stage, Mapping):
             problems += _find_keys_of_the_run(str(name), stage)
     return problems

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from segtrail.compute import Compute
 from segtrail.config.schema import StageConfig
+from segtrail.errors import TrainingFailed
 from segtrail.images.resample import Shape3D
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.footprint import activation_bytes_per_voxel
@@ -75,12 +76,17 @@ class NetworkPass:
 
         Returns:
             Probabilities (classes, x, y, z), float32, background first, and how they were computed.
+
+        Raises:
+            TrainingFailed: They are not finite.
         """
         with self._inferring():
             volume = torch.from_numpy(np.array(image))[None]
             mode = self._choose_mode(volume)
             result = self._whole_volume(volume) if mode == "whole_volume" else self._sliding_window(volume)
-        return np.asarray(result[0].float().cpu().numpy()), mode
+        scores = np.asarray(result[0].float().cpu().numpy())
+        _require_finite(scores)
+        return scores, mode
 
     def in_windows(self, image: Image, starts: Starts) -> BoxScores:
         """Go over some windows of a volume; where they overlap, the middle of a window counts most.
@@ -91,6 +97,9 @@ class NetworkPass:
 
         Returns:
             The probabilities in the box around the windows, cut to the volume.
+
+        Raises:
+            TrainingFailed: They are not finite.
         """
         low = np.maximum(np.min(starts, axis=0), 0)
         high = np.minimum(np.max(starts, axis=0) + self.window, image.shape[1:])
@@ -105,6 +114,7 @@ class NetworkPass:
                 inside, source = _overlap(start, self.window, low, high)
                 total[(slice(None), *inside)] += (scores * importance)[(slice(None), *source)]
                 weight[inside] += importance[source]
+        _require_finite(total)
         seen = weight > 0
         total[:, seen] /= weight[seen]
         total[0, ~seen] = 1.0
@@ -171,6 +181,14 @@ class NetworkPass:
             )
         expected = self._bytes_per_voxel * float(np.prod(image.shape[2:]))
         return "whole_volume" if expected < _MEMORY_SHARE * self._compute.memory_bytes() else "sliding_window"
+
+
+def _require_finite(scores: Scores) -> None:
+    if not np.isfinite(scores[0].sum(dtype=np.float64)):
+        raise TrainingFailed(
+            "The network gives values that are not finite on this image. Look at its intensities, or compute with "
+            "train.precision=fp32."
+        )
 
 
 def _importance(window: Shape3D) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """The training loop, readable from top to bottom."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -250,7 +251,7 @@ class Training:
         is_kept = self._is_kept(row)
         if is_kept:
             self.outcome.best_epoch = row.epoch
-            self.outcome.best_val_dice = -1.0 if row.val_dice is None else row.val_dice
+            self.outcome.best_val_dice = -1.0 if row.val_dice is None else _score(row.val_dice)
         self.outcome.last_epoch, self.outcome.last_val_dice = row.epoch, row.val_dice
         append_history(self.record.run_dir / "history.csv", row)
         if is_kept and self.record.is_last:
@@ -261,7 +262,7 @@ class Training:
     def _is_kept(self, row: HistoryRow) -> bool:
         if self.config.train.keep == "last":
             return True
-        return row.val_dice is not None and row.val_dice > self.outcome.best_val_dice
+        return row.val_dice is not None and _score(row.val_dice) > self.outcome.best_val_dice
 
     def _save(self, name: str, epoch: int, steps_done_since: int = 0) -> None:
         """Write a checkpoint: the last epoch that ended, and the steps done since then."""
@@ -316,6 +317,11 @@ class Training:
             f"(now {self.config.optim.lr:g}) "
             "or train.precision=fp32."
         )
+
+
+def _score(val_dice: float) -> float:
+    """Rank an epoch in which no validation case had anything to score below those in which one had."""
+    return 0.0 if math.isnan(val_dice) else val_dice
 
 
 def on_cpu(state: dict[str, Any]) -> dict[str, Any]:
