@@ -74,6 +74,24 @@ def test_boxes_that_fit_into_one_window_are_joined_and_others_are_not() -> None:
     assert sorted(float(group.size_mm[0]) for group in joined) == [4.0, 10.0]
 
 
+def test_a_box_joins_the_group_that_grows_least_by_it() -> None:
+    boxes = [box([0, 0, 0], [8, 8, 8]), box([30, 0, 0], [37, 8, 8]), box([20, 0, 0], [22, 2, 2])]
+    joined = gather(boxes, np.array([24.0, 24.0, 24.0]))
+    assert sorted(float(group.low_mm[0]) for group in joined) == [0.0, 20.0]
+
+
+def test_a_thousand_boxes_are_joined_into_few_groups_that_hold_them_all() -> None:
+    corners = np.random.default_rng(0).uniform(0, 100, size=(1000, 3))
+    boxes = [box(corner, corner + 2) for corner in corners]
+    joined = gather(boxes, np.full(3, 60.0))
+    assert all((group.size_mm <= 60.0).all() for group in joined)
+    for small in boxes:
+        assert any(
+            (group.low_mm <= small.low_mm).all() and (small.high_mm <= group.high_mm).all()
+            for group in joined
+        )
+
+
 def test_one_window_is_centred_on_an_organ_that_fits() -> None:
     starts = plan_windows(
         [box([19.5, 19.5, 19.5], [29.5, 29.5, 29.5])], (1, 1, 1), (20, 20, 20), (60, 60, 60), 4, 0.5

@@ -6,7 +6,7 @@ Lengths are in mm along RAS, from the first voxel of the volume. Working grids o
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,11 @@ class Box:
     def centre_mm(self) -> Vector:
         """Middle of the box."""
         return (self.low_mm + self.high_mm) / 2
+
+    @property
+    def volume(self) -> float:
+        """Volume in cubic millimetres."""
+        return float(np.prod(self.size_mm))
 
     def joined(self, other: "Box") -> "Box":
         """Return the smallest box around both."""
@@ -111,7 +116,7 @@ def organ_boxes(labels: NDArray[np.uint8], spacing_mm: Sequence[float]) -> tuple
 
 
 def gather(boxes: Sequence[Box], room_mm: Vector) -> list[Box]:
-    """Join boxes for as long as two of them fit into one window, the nearest ones first.
+    """Join boxes that fit into one window together: the largest first, each to the group that grows least by it.
 
     Args:
         boxes: The boxes.
@@ -120,14 +125,15 @@ def gather(boxes: Sequence[Box], room_mm: Vector) -> list[Box]:
     Returns:
         The joined boxes.
     """
-    groups = list(boxes)
-    while len(groups) > 1:
-        pairs = [(groups[a].joined(groups[b]), a, b) for a, b in combinations(range(len(groups)), 2)]
-        fitting = [pair for pair in pairs if (pair[0].size_mm <= room_mm).all()]
-        if not fitting:
-            break
-        joined, a, b = min(fitting, key=lambda pair: float(np.prod(pair[0].size_mm)))
-        groups = [group for place, group in enumerate(groups) if place not in (a, b)] + [joined]
+    groups: list[Box] = []
+    for box in sorted(boxes, key=lambda box: box.volume, reverse=True):
+        joined = [(group.joined(box), place) for place, group in enumerate(groups)]
+        fitting = [(whole, place) for whole, place in joined if (whole.size_mm <= room_mm).all()]
+        if fitting:
+            whole, place = min(fitting, key=lambda pair: pair[0].volume - groups[pair[1]].volume)
+            groups[place] = whole
+        else:
+            groups.append(box)
     return groups
 
 
