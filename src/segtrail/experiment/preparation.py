@@ -60,12 +60,14 @@ class Stage:
         config: Its configuration, nothing left open, with a seed of its own.
         built: The network, with fresh weights, on its device.
         prepared: The preprocessed cases of training and validation by name.
+        prefix: What stands before its keys in the configuration, for messages.
     """
 
     name: str
     config: StageConfig
     built: BuiltNetwork
     prepared: dict[str, PreparedCase]
+    prefix: str = ""
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -210,10 +212,10 @@ def settle_stages(
             choose = whole_volume_size if place == 0 else region_size
             size = choose(stage, built, compute, [prepared[name][case] for case in data.split.train])
         settled[name] = _with_sizes(stage, size)
-        own = seeded(settled[name], name)
+        own, prefix = seeded(settled[name], name), prefix_of(config, name)
         if stage.patch.patch_size is None:
-            built = build_stage_network(own, data.description, compute, prefix_of(config, name))
-        stages.append(Stage(name, own, built, prepared[name]))
+            built = build_stage_network(own, data.description, compute, prefix)
+        stages.append(Stage(name, own, built, prepared[name], prefix))
     return config.with_stages(settled), stages
 
 

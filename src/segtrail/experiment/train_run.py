@@ -34,7 +34,6 @@ from segtrail.experiment.preparation import (
     cache_folder,
     check_and_split,
     hash_own_code,
-    prefix_of,
     prepare_volumes,
     redactor_for,
     require_disk,
@@ -144,8 +143,7 @@ def _preprocess(
 def _rehearse(opened: _Opened) -> None:
     for stage in opened.stages:
         cases = [stage.prepared[case] for case in opened.data.split.train]
-        prefix = prefix_of(opened.config, stage.name)
-        rehearse(stage.config, stage.built, opened.compute, cases, opened.data.description, prefix)
+        rehearse(stage.config, stage.built, opened.compute, cases, opened.data.description, stage.prefix)
 
 
 def _train_and_evaluate(folder: RunFolder, opened: _Opened, narrator: Narrator) -> FinishedRun:

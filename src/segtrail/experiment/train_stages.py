@@ -136,10 +136,10 @@ class StageTrainer:
         is_last: bool,
         centres: PatchCentres | None = None,
     ) -> tuple[BuiltNetwork, TrainingOutcome]:
-        only = len(self._stages) == 1
-        prefix = "" if only else f"stages.{stage.name}."
-        record = StageRecord(self._folder.path, name, self._facts, dict(self._finished), is_last, prefix)
-        label = "" if only else name
+        record = StageRecord(
+            self._folder.path, name, self._facts, dict(self._finished), is_last, stage.prefix
+        )
+        label = name if len(self._stages) > 1 else ""
         with TrainProgress(self._narrator, stage.config.train.max_epochs, label) as observer:
             training = Training(
                 config=stage.config,
