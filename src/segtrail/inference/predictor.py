@@ -67,11 +67,6 @@ class Predictor:
         self._first, self._second, self._labels = first, second, labels
         self.modes_used: set[Mode] = set()
 
-    @property
-    def spacings_mm(self) -> tuple[tuple[float, float, float], ...]:
-        """Spacing of each network's working grid."""
-        return tuple(network.spacing_mm for network in self._networks())
-
     def predict(self, volume: Volume, *, probabilities: bool = False) -> Segmentation:
         """Segment an image as its file holds it.
 
@@ -97,20 +92,6 @@ class Predictor:
             where = self._second.search(scores, self._first.spacing_mm)
             grid, image = _prepare(volume, self._second.network.config.preprocess)
             return self._look_closer(image, grid, where, probabilities)
-
-    def segment(self, volume: Volume) -> NDArray[np.uint8]:
-        """Segment an image as its file holds it.
-
-        Args:
-            volume: The image.
-
-        Returns:
-            Labels on the file's own grid, shape (x, y, z), uint8.
-
-        Raises:
-            TrainingFailed: The memory ran out.
-        """
-        return self.predict(volume).labels
 
     def segment_prepared(self, image: NDArray[np.float32], grid: WorkingGrid) -> NDArray[np.uint8]:
         """Segment, with the first network alone, an image that is preprocessed already.
