@@ -1,8 +1,11 @@
 """Training the networks of a run one after the other, the second where the first one looks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segtrail.compute import Compute
 from segtrail.dataset.folds import divide_groups
@@ -74,11 +77,11 @@ class StageTrainer:
         expected = Expectation.of_mapping(self._facts["expectation"])
         regions = RegionPass(self._pass(second, second.built), expected)
         record = RegionRecord(first.name, second, regions)
-        searches = self._cross_fit(first, first_pass, regions, record)
+        centres = self._cross_fit(first, first_pass, second, regions, record)
         expected = record.measured_on_training_cases(expected)
         self._facts["expectation"] = expected.as_mapping()
         regions = RegionPass(self._pass(second, second.built), expected)
-        where = {case: _search(first, first_pass, regions, case) for case in self._data.split.val}
+        where = dict(self._find(first, first_pass, regions, self._data.split.val))
         for case, found in where.items():
             record.add(case, "val", first.name, found)
         record.write(self._folder.path)
@@ -88,31 +91,41 @@ class StageTrainer:
         def make_predictor(built: BuiltNetwork) -> Predictor:
             return Predictor(first_pass, RegionPass(self._pass(second, built), expected), self._labels)
 
-        centres = PatchCentres(
-            {case: regions.centres(found, second.shape_of(case)) for case, found in searches.items()}
-        )
         validation = self._validation(second, make_predictor, where)
         train = self._data.split.train
         return self._train(second, second.name, train, validation, is_last=True, centres=centres)[1]
 
     def _cross_fit(
-        self, first: Stage, first_pass: NetworkPass, regions: RegionPass, record: RegionRecord
-    ) -> dict[str, Search]:
+        self,
+        first: Stage,
+        first_pass: NetworkPass,
+        second: Stage,
+        regions: RegionPass,
+        record: RegionRecord,
+    ) -> PatchCentres:
         """Find the regions of each training case with a network that did not train on it."""
-        train, wanted = self._data.split.train, self._stages[-1].config.region.crossfit_folds
+        centres: dict[str, NDArray[np.float64]] = {}
+        for name, network, cases in self._helpers(first, first_pass, second):
+            for case, found in self._find(first, network, regions, cases):
+                record.add(case, "train", name, found)
+                centres[case] = regions.centres(found, second.shape_of(case))
+        return PatchCentres(centres)
+
+    def _helpers(
+        self, first: Stage, first_pass: NetworkPass, second: Stage
+    ) -> Iterator[tuple[str, NetworkPass, Sequence[str]]]:
+        """Train networks of the first stage, each without a part of the cases; give each with its name and part."""
+        train = self._data.split.train
         together = [tuple(case for case in group if case in train) for group in self._data.groups]
         groups = [group for group in together if group]
-        n = min(wanted, len(groups))
+        n = min(second.config.region.crossfit_folds, len(groups))
         if n < 2:
             self._narrator.say(
                 "All training cases belong together, so that none can be left out: their regions come from the "
                 f"network of {first.name} itself, which knows them."
             )
-            found = {case: _search(first, first_pass, regions, case) for case in train}
-            for case, search in found.items():
-                record.add(case, "train", first.name, search)
-            return found
-        found = {}
+            yield first.name, first_pass, train
+            return
         parts = divide_groups(groups, derive_seed(first.config.train.seed, "crossfit"), n)
         for number, part in enumerate(parts, start=1):
             name = f"{first.name}_fold{number}"
@@ -120,11 +133,17 @@ class StageTrainer:
             helper = first.reseeded(derive_seed(first.config.train.seed, name))
             built = build_stage_network(helper.config, self._data.description, self._compute)
             trained, _ = self._train(replace(helper, built=built), name, rest, None, is_last=False)
-            network = self._pass(helper, trained)
-            for case in sorted(part):
-                found[case] = _search(first, network, regions, case)
-                record.add(case, "train", name, found[case])
-        return found
+            yield name, self._pass(helper, trained), sorted(part)
+
+    def _find(
+        self, first: Stage, network: NetworkPass, regions: RegionPass, cases: Sequence[str]
+    ) -> Iterator[tuple[str, Search]]:
+        """Find the regions of cases with one network, one case at a time."""
+        with self._narrator.track("Finding regions", len(cases)) as tracker:
+            for case in cases:
+                scores, _ = network.everywhere(first.prepared[case].image())
+                yield case, regions.search(scores, network.spacing_mm)
+                tracker.advance(case)
 
     def _train(
         self,
@@ -165,8 +184,3 @@ class StageTrainer:
 
     def _pass(self, stage: Stage, built: BuiltNetwork) -> NetworkPass:
         return NetworkPass(built, stage.config, self._compute, len(self._labels))
-
-
-def _search(first: Stage, network: NetworkPass, regions: RegionPass, case: str) -> Search:
-    scores, _ = network.everywhere(first.prepared[case].image())
-    return regions.search(scores, network.spacing_mm)

@@ -12,6 +12,7 @@ from segtrail.images.windows import clamp_start
 from segtrail.inference.expectation import Expectation
 from segtrail.inference.guard import (
     Doubt,
+    Face,
     crossed_faces,
     doubt_agreement,
     doubt_border,
@@ -21,7 +22,7 @@ from segtrail.inference.guard import (
     is_absent,
     reached_edges,
 )
-from segtrail.inference.guard_note import GuardNote
+from segtrail.inference.guard_note import GuardNote, format_ml
 from segtrail.inference.network_pass import BoxScores, Image, Mode, NetworkPass
 from segtrail.inference.regions import Box, Found, Start, find_organs, plan_windows
 
@@ -40,19 +41,19 @@ class Search:
 
     Attributes:
         found: What it found.
-        places: Where to look: what it found, or what it finds above another threshold where the guard asked for that.
+        places: Where to look: what it found, or what it finds above another threshold where the guard asked for that;
+            nowhere where it is sure that no organ is there.
         certain: Whether the guard had no doubt.
-        absent: Whether it is sure that no organ is there.
-        scores: The first network's probabilities, shape (classes, x, y, z).
-        spacing_mm: Spacing of their grid.
+        foreground: The first network's probability of any class, shape (x, y, z), float16: searches of many cases are
+            kept at once.
+        spacing_mm: Spacing of its grid.
         notes: What the guard did.
     """
 
     found: Found
     places: tuple[Box, ...]
     certain: bool
-    absent: bool
-    scores: NDArray[np.float32] = field(repr=False, compare=False)
+    foreground: NDArray[np.float16] = field(repr=False, compare=False)
     spacing_mm: tuple[float, ...]
     notes: tuple[GuardNote, ...] = ()
 
@@ -70,8 +71,8 @@ class Search:
         step = np.asarray(spacing_mm) / np.asarray(self.spacing_mm)
         x, y, z = mask.shape
         start = (np.asarray(origin) * step).tolist()
-        foreground = resample_linear(1.0 - self.scores[0], step.tolist(), (x, y, z), start=start)
-        found = foreground > 0.5
+        foreground = self.foreground.astype(np.float32)
+        found = resample_linear(foreground, step.tolist(), (x, y, z), start=start) > 0.5
         voxels = np.count_nonzero(found) + np.count_nonzero(mask)
         return float(2.0 * np.count_nonzero(found & mask) / voxels) if voxels else math.nan
 
@@ -106,16 +107,29 @@ def search(scores: NDArray[np.float32], spacing_mm: Sequence[float], expected: E
     Returns:
         The places, and what the guard did.
     """
-    spacing = tuple(spacing_mm)
-    found = find_organs(scores, spacing)
+    found = find_organs(scores, spacing_mm)
+    places, note = _places(scores, spacing_mm, found, expected)
+    return Search(
+        found=found,
+        places=places,
+        certain=note is None,
+        foreground=(1.0 - scores[0]).astype(np.float16),
+        spacing_mm=tuple(spacing_mm),
+        notes=() if note is None else (note,),
+    )
+
+
+def _places(
+    scores: NDArray[np.float32], spacing_mm: Sequence[float], found: Found, expected: Expectation
+) -> tuple[tuple[Box, ...], GuardNote | None]:
+    """Say where to look for what was found, and what the guard did; nowhere where no organ is there."""
     if is_absent(found, expected):
         evidence = (
             f"The first network's probability of an organ is at most {found.peak:.2f}."
             if not found.boxes
-            else f"The first network found only {found.volume_ml:.2g} mL."
+            else f"The first network found only {format_ml(found.volume_ml)}."
         )
-        note = Doubt("nothing_found", evidence).note("left_empty")
-        return Search(found, (), False, True, scores, spacing, (note,))
+        return (), Doubt("nothing_found", evidence).note("left_empty")
     if not found.boxes:
         threshold = _LOWERED_THRESHOLD * found.peak
         doubt = Doubt(
@@ -123,13 +137,11 @@ def search(scores: NDArray[np.float32], spacing_mm: Sequence[float], expected: E
             f"The first network's probability of an organ is at most {found.peak:.2f}; the region is where it is "
             f"above {threshold:.2f}.",
         )
-        places = find_organs(scores, spacing, threshold).boxes
-        return Search(found, places, False, False, scores, spacing, (doubt.note("lowered_threshold"),))
+        return find_organs(scores, spacing_mm, threshold).boxes, doubt.note("lowered_threshold")
     unsure = doubt_found(found, expected)
     if unsure is not None:
-        places = find_organs(scores, spacing, _WIDE_THRESHOLD).boxes
-        return Search(found, places, False, False, scores, spacing, (unsure.note("widened"),))
-    return Search(found, found.boxes, True, False, scores, spacing)
+        return find_organs(scores, spacing_mm, _WIDE_THRESHOLD).boxes, unsure.note("widened")
+    return found.boxes, None
 
 
 class RegionPass:
@@ -183,7 +195,7 @@ class RegionPass:
         Returns:
             The probabilities, and what the guard did.
         """
-        if where.absent:
+        if not where.places:
             return RegionResult(None, [], notes=list(where.notes))
         shape = (image.shape[1], image.shape[2], image.shape[3])
         windows = self.windows(where, shape)
@@ -247,9 +259,7 @@ class RegionPass:
             scores = self.network.in_windows(image, windows)
         return RegionResult(scores, windows, notes=notes)
 
-    def _moved(
-        self, windows: list[Start], faces: list[tuple[int, int]], shape: tuple[int, int, int]
-    ) -> list[Start]:
+    def _moved(self, windows: list[Start], faces: list[Face], shape: tuple[int, int, int]) -> list[Start]:
         """Move the outermost windows by half their size over the faces that organs reach."""
         size = self.network.window
         moved: list[Start] = []
@@ -257,8 +267,11 @@ class RegionPass:
             outermost = (min if direction < 0 else max)(window[axis] for window in windows)
             for window in windows:
                 if window[axis] == outermost:
-                    start = clamp_start(window[axis] + direction * size[axis] / 2, size[axis], shape[axis])
-                    moved.append(tuple(start if place == axis else window[place] for place in range(3)))  # type: ignore[arg-type]
+                    further = list(window)
+                    further[axis] = clamp_start(
+                        window[axis] + direction * size[axis] / 2, size[axis], shape[axis]
+                    )
+                    moved.append((further[0], further[1], further[2]))
         return moved
 
 
