@@ -9,7 +9,7 @@ from segtrail.errors import InputError
 from segtrail.report.make import make_report
 
 UNSURE = {"reason": "low_confidence", "evidence": "It is unsure (0.60).", "action": "widened"}
-ODD_VOLUME = {"reason": "volume", "evidence": "It found 400 mL of class 1.", "action": "kept"}
+ODD_VOLUME = {"reason": "volume", "evidence": "It found 400 mL of left atrium.", "action": "kept"}
 
 
 def read_text(path):
@@ -138,7 +138,7 @@ def test_what_the_guard_did_to_evaluated_cases_is_listed(staged_run):
         "la_008 validation Unsure, unusual volume It is unsure (0.60). The region was widened. It found"
         in text
     )
-    assert "Class 1 is left atrium." in text
+    assert "It found 400 mL of left atrium." in text
 
 
 def test_no_doubts_are_told_in_a_sentence(staged_run):

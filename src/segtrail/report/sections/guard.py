@@ -1,17 +1,16 @@
 """The guard: what was out of the ordinary while validation and test cases were segmented."""
 
-from collections.abc import Mapping, Sequence
-
 from segtrail.inference.guard_note import REASON_NAMES, describe_note
 from segtrail.report.parts import Column, Heading, Paragraph, Part, Row, Table, Tone
 from segtrail.report.record_schema import InferenceCase
 from segtrail.report.run_contents import RunContents
-from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, join_words
+from segtrail.report.wording import MISSING, SIDE_NAMES, format_count
 
 _MOST_ROWS_TOGETHER = 4
 _WHAT_IT_DOES = (
-    "The guard doubts a result when the first network is unsure or finds nothing, when an organ reaches the border of "
-    "the region, when a class is missing, or when a volume lies far outside the range of the training cases."
+    "The guard doubts a result when a network is unsure or finds nothing, when the two networks disagree, when an "
+    "organ reaches the border of the region or the edge of the image, when a class is missing, or when a volume lies "
+    "far outside the range of the training cases."
 )
 
 
@@ -42,23 +41,20 @@ def guard_section(contents: RunContents) -> list[Part]:
         Column("In short", 1.4),
         Column("What was out of the ordinary, and what the guard did", 4.2),
     ]
-    labels = contents.dataset.labels if contents.dataset else {}
-    caption = _caption(noted, len(cases), labels)
+    caption = _caption(len(noted), len(cases))
     return [heading, *what, Table(columns, rows, caption, keep_together=len(rows) <= _MOST_ROWS_TOGETHER)]
 
 
-def _caption(noted: Sequence[InferenceCase], n_cases: int, labels: Mapping[str, str]) -> str:
-    classes = join_words([f"{value} is {name}" for value, name in labels.items() if value != "0"] or [""])
+def _caption(n_noted: int, n_cases: int) -> str:
     return (
-        f"{len(noted)} of {format_count(n_cases, 'evaluated case')} had the guard's attention. How to read it: tinted "
+        f"{n_noted} of {format_count(n_cases, 'evaluated case')} had the guard's attention. How to read it: tinted "
         "rows end with a result that the guard still doubts, or with an empty map. Look at those cases first."
-        + (f" Class {classes}." if classes else "")
     )
 
 
 def _row(entry: InferenceCase, side: str) -> Row:
     short = ", ".join(dict.fromkeys(REASON_NAMES.get(note.reason, note.reason) for note in entry.guard))
     sentences = " ".join(describe_note(note) for note in entry.guard)
-    doubted = any(note.action in ("kept", "left_empty") for note in entry.guard)
+    doubted = any(note.action in ("kept", "marked", "left_empty") for note in entry.guard)
     tone: Tone = "warning" if doubted else "neutral"
     return Row([entry.case, SIDE_NAMES.get(side, MISSING), short[:1].upper() + short[1:], sentences], tone)
