@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from segtrail.errors import InputError
 from segtrail.training.average import AveragedNetwork
 
 
@@ -88,3 +89,12 @@ def test_plain_values_beside_the_weights_are_passed_over():
     average.follow(network)
     assert average.network.inner.weight.item() == pytest.approx(2 / 11 * 1.0 + 9 / 11 * 2.0)
     assert average.network.state_dict()["_extra_state"] == {"made by": "a person"}
+
+
+def test_a_network_that_can_not_be_copied_is_answered_with_a_sentence():
+    class Uncopyable(nn.Linear):
+        def __deepcopy__(self, memo):
+            raise TypeError("it holds an open file")
+
+    with pytest.raises(InputError, match=r"train\.ema_decay needs a copy .* it holds an open file"):
+        AveragedNetwork(Uncopyable(1, 1), 0.9)

@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import nn
 
+from segtrail.errors import InputError
+
 
 class AveragedNetwork:
     """A copy of a network that follows it slowly.
@@ -19,10 +21,19 @@ class AveragedNetwork:
 
     Attributes:
         network: The average.
+
+    Raises:
+        InputError: The network can't be copied.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).requires_grad_(False)
+        try:
+            self.network = copy.deepcopy(network).requires_grad_(False)
+        except Exception as error:  # a network of one's own may raise anything
+            raise InputError(
+                f"train.ema_decay needs a copy of the network, which can't be made: {type(error).__name__}: {error}. "
+                "Leave that key out, or let the network keep only what can be copied."
+            ) from None
         self._decay, self._steps = decay, 0
 
     @torch.no_grad()

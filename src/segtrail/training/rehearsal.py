@@ -14,6 +14,7 @@ from segtrail.errors import InputError, SegtrailError
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
+from segtrail.training.average import AveragedNetwork
 from segtrail.training.memory import is_out_of_memory, out_of_memory
 from segtrail.training.patches import PatchDataset, PatchKey
 
@@ -58,6 +59,8 @@ def rehearse(
 def _compute_loss(
     config: StageConfig, built: BuiltNetwork, compute: Compute, cases: Sequence[PreparedCase], n_classes: int
 ) -> None:
+    if config.train.ema_decay is not None:
+        AveragedNetwork(built.network, config.train.ema_decay)
     image, labels = PatchDataset(cases, config)[PatchKey(1, 0, 0)]
     n = _smallest_batch(config, len(cases))
     loss = SegmentationLoss(config.train.loss, n_classes).to(compute.device)
