@@ -90,7 +90,7 @@ def test_a_cache_full_of_entries_in_use_is_told(data):
     fill(data, "case_0", "case_1")
     with (
         lease(data.cache.root, {data.key("case_0", NATIVE): 1, data.key("case_1", NATIVE): 1}),
-        pytest.raises(InputError, match=r"full of entries that other runs are using.*cache_limit_gb"),
+        pytest.raises(InputError, match=r"full of entries that are in use.*cache_limit_gb"),
     ):
         make_room(cache, data, "case_4")
     assert present(data) == {"case_0", "case_1"}
@@ -171,7 +171,7 @@ def test_runs_that_start_at_once_keep_to_the_limit_together(data):
         with second.claim([data.scans["case_4"]], NATIVE):
             assert present(data) == {"case_1"}
         with (
-            pytest.raises(InputError, match="other runs are using"),
+            pytest.raises(InputError, match="entries that are in use"),
             second.claim([data.scans[case] for case in ("case_0", "case_4", "case_5")], NATIVE),
         ):
             pass

@@ -99,7 +99,7 @@ def cv(
             command = ["segtrail", "cv", "--resume", resume, *_options(options)]
             result = resume_cross_validation(folder, data, narrator_for(as_json), command)
         else:
-            given = _given_config("cv configs/baseline.yaml", config, config_file, overrides or [])
+            given = _given_config("cv configs/cpu.yaml", config, config_file, overrides or [])
             settings = given.load({"data_root": data, "output_root": output_root})
 
             from segtrail.experiment.cross_validate import cross_validate

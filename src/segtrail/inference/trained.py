@@ -71,7 +71,7 @@ def open_trained_network(
     except KeyError:
         raise InputError(f"{name} holds no configuration.") from None
     except ValidationError as error:
-        raise InputError(explain_validation_error(error, name)) from None
+        raise InputError(explain_validation_error(error, name, content["config"])) from None
     compute = _compute_for_inference(config, device)
     stages = config.stage_configs()
     try:

@@ -165,8 +165,9 @@ class VolumeCache:
                 _delete_entry(entry)
         if used + needed > self._limit_bytes:
             raise InputError(
-                f"The cache of preprocessed volumes is full of entries that other runs are using. "
-                f"Raise preprocess.cache_limit_gb to {(used + needed) / _GIGABYTE:.2f} or wait for them to end."
+                "The cache of preprocessed volumes is full of entries that are in use, by other runs or another stage "
+                f"of this one. Raise preprocess.cache_limit_gb to {(used + needed) / _GIGABYTE:.2f}, or wait for them "
+                "to end."
             )
 
     def _has(self, key: str) -> bool:
