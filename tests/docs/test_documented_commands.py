@@ -44,6 +44,19 @@ def as_arguments(words: list[str]) -> list[str] | None:
 
 COMMANDS = [arguments for words in documented_commands() if (arguments := as_arguments(words)) is not None]
 
+# The functions that do a command's work, by module, and the command.
+WORK = {
+    "experiment.train_run": {"train_run": "train"},
+    "experiment.cross_validate": {"cross_validate": "cv", "resume_cross_validation": "cv --resume"},
+    "experiment.evaluate_run": {"evaluate_run": "evaluate"},
+    "experiment.predict_run": {"predict_run": "predict"},
+    "experiment.check_data": {"check_data": "check"},
+    "onboarding.initialise": {"initialise": "init"},
+    "report.make": {"make_report": "report"},
+    "doctor": {"examine": "doctor"},
+    "download.task": {"download_task": "data download"},
+}
+
 
 def test_the_documents_show_every_command() -> None:
     assert {"check", "train", "cv", "init", "report", "evaluate", "predict", "doctor", "data"} <= {
@@ -64,18 +77,12 @@ def test_a_documented_command_is_understood(
 
         return stop
 
+    # All are imported before one is changed: a module imported later would keep what stands in its place for good.
+    stopped = {segtrail_module(module): functions for module, functions in WORK.items()}
     monkeypatch.chdir(REPOSITORY)
-    monkeypatch.setattr(segtrail_module("experiment.train_run"), "train_run", stop_at("train"))
-    monkeypatch.setattr(segtrail_module("experiment.evaluate_run"), "evaluate_run", stop_at("evaluate"))
-    monkeypatch.setattr(segtrail_module("onboarding.initialise"), "initialise", stop_at("init"))
-    monkeypatch.setattr(segtrail_module("experiment.predict_run"), "predict_run", stop_at("predict"))
-    monkeypatch.setattr(segtrail_module("report.make"), "make_report", stop_at("report"))
-    monkeypatch.setattr(segtrail_module("experiment.check_data"), "check_data", stop_at("check"))
-    monkeypatch.setattr(segtrail_module("doctor"), "examine", stop_at("doctor"))
-    monkeypatch.setattr(segtrail_module("download.task"), "download_task", stop_at("data download"))
-    cross_validation = segtrail_module("experiment.cross_validate")
-    monkeypatch.setattr(cross_validation, "cross_validate", stop_at("cv"))
-    monkeypatch.setattr(cross_validation, "resume_cross_validation", stop_at("cv --resume"))
+    for module, functions in stopped.items():
+        for function, name in functions.items():
+            monkeypatch.setattr(module, function, stop_at(name))
     monkeypatch.setattr(segtrail_module("record.cross_validation"), "find_cross_validation", lambda *_: None)
     monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
     monkeypatch.setattr(
