@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segtrail.config.load import load_config
-from segtrail.config.schema import (
-    Config,
+from segtrail.config.network_schema import (
     DynUNetConfig,
     FastConfig,
     OwnNetworkConfig,
     SegResNetConfig,
     UNet3DConfig,
 )
+from segtrail.config.schema import Config
 
 SHIPPED = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 

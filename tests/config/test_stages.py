@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segtrail.config.inheritance import RUN_SECTIONS, STAGE_SECTIONS
-from segtrail.config.schema import Config, FastConfig, StageConfig, UNet3DConfig
+from segtrail.config.network_schema import FastConfig, UNet3DConfig
+from segtrail.config.schema import Config, StageConfig
 
 Load = Callable[..., Config]
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from segtrail.compute import Compute
-from segtrail.config.schema import FastConfig, PreprocessConfig, RegionConfig, StageConfig
+from segtrail.config.network_schema import FastConfig
+from segtrail.config.schema import PreprocessConfig, RegionConfig, StageConfig
 from segtrail.errors import InputError
 from segtrail.experiment.patch_size import region_size, whole_volume_size
 from segtrail.networks.build import build_network

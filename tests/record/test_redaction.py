@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segtrail.config.schema import Config, FastConfig
+from segtrail.config.network_schema import FastConfig
+from segtrail.config.schema import Config
 from segtrail.record.redaction import Redactor
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the known folders here are POSIX ones")

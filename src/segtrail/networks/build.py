@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from segtrail.config.schema import (
+from segtrail.config.network_schema import (
     DynUNetConfig,
     FastConfig,
     ModelConfig,
