@@ -13,6 +13,7 @@ import torch
 
 from segtrail.config.schema import DEVICE_PATTERN, TrainConfig
 from segtrail.errors import InputError
+from segtrail.memory_reuse import keep_freed_memory
 
 Precision = Literal["fp32", "bf16", "fp16"]
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -72,6 +73,7 @@ def set_up_compute(config: TrainConfig) -> Compute:
     precision, remark = _choose_precision(config.precision, device)
     threads = config.num_threads or usable_cores()
     torch.set_num_threads(threads)
+    keep_freed_memory()
     if config.deterministic:
         # cuBLAS reads this when CUDA starts, which has not happened yet in a fresh process.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

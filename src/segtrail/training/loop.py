@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from segtrail.compute import Compute
 from segtrail.config.schema import StageConfig
 from segtrail.errors import Interrupted, SegtrailError, TrainingFailed
+from segtrail.memory_reuse import keep_freed_memory
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import LossValue, SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
@@ -331,6 +332,7 @@ def on_cpu(state: dict[str, Any]) -> dict[str, Any]:
 
 def _start_worker(_number: int) -> None:
     leave_signals_to_the_main_process()
+    keep_freed_memory()
     sys.stdout = sys.stderr  # standard output is kept for the answer, whatever own transforms print
 
 
