@@ -3,8 +3,12 @@
 import json
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
+
+# Seconds, about five in all.
+_WINDOWS_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -25,11 +29,29 @@ def write_bytes(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(0o644)
-        temporary.replace(path)
+        replace_file(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Rename a file over another one, durably.
+
+    Windows refuses that while a reader, such as a virus scanner, has the other one open: it is tried for a while.
+
+    Raises:
+        OSError: It can't be renamed.
+    """
+    for pause in (*_WINDOWS_PAUSES, None):
+        try:
+            source.replace(target)
+            break
+        except PermissionError:
+            if pause is None or os.name != "nt":
+                raise
+            time.sleep(pause)
+    _flush_folder(target.parent)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -44,6 +44,11 @@ class Compute:
             return torch.cuda.get_device_name(self.device)
         return processor_name()
 
+    @property
+    def instructions(self) -> str:
+        """The instructions of the processor that torch computes with, on which the last bits depend."""
+        return torch.backends.cpu.get_cpu_capability()
+
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which the network computes in its precision."""
         if self.precision == "fp32":

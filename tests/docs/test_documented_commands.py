@@ -47,6 +47,7 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 # The functions that do a command's work, by module, and the command.
 WORK = {
     "experiment.train_run": {"train_run": "train"},
+    "experiment.resume_run": {"resume_run": "resume"},
     "experiment.cross_validate": {"cross_validate": "cv", "resume_cross_validation": "cv --resume"},
     "experiment.evaluate_run": {"evaluate_run": "evaluate"},
     "experiment.predict_run": {"predict_run": "predict"},
@@ -59,7 +60,7 @@ WORK = {
 
 
 def test_the_documents_show_every_command() -> None:
-    assert {"check", "train", "cv", "init", "report", "evaluate", "predict", "doctor", "data"} <= {
+    assert {"check", "train", "resume", "cv", "init", "report", "evaluate", "predict", "doctor", "data"} <= {
         arguments[0] for arguments in COMMANDS
     }
 

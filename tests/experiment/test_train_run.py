@@ -215,10 +215,10 @@ def test_dynunet_trains_with_deep_supervision_and_slides_its_window(
 def test_the_rehearsal_leaves_the_network_as_it_was(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from segtrail.experiment import train_run
+    from segtrail.experiment import opened_run
 
     segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
-    monkeypatch.setattr(train_run, "rehearse", lambda *_: None)
+    monkeypatch.setattr(opened_run, "rehearse", lambda *_: None)
     segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
     first, second = sorted((tmp_path / "outputs" / "runs").iterdir())
     weights = [

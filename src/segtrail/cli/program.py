@@ -10,7 +10,7 @@ from segtrail.cli.answers import end_with
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.run_commands import evaluate, predict, report
-from segtrail.cli.training_commands import cv, train
+from segtrail.cli.training_commands import cv, resume, train
 from segtrail.errors import Interrupted
 from segtrail.version import __version__
 
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 data_app = typer.Typer(help="Get public data sets.")
 
-for command in (init, check, train, cv, evaluate, predict, report, doctor):
+for command in (init, check, train, resume, cv, evaluate, predict, report, doctor):
     app.command()(command)
 app.add_typer(data_app, name="data")
 data_app.command()(download)

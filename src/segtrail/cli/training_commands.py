@@ -1,4 +1,4 @@
-"""Commands that train: train, cv."""
+"""Commands that train: train, resume, cv."""
 
 import json
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from segtrail.errors import InputError
 
 if TYPE_CHECKING:
     from segtrail.config.schema import Config
+    from segtrail.experiment.run_phases import FinishedRun
 
 ConfigFile = Annotated[
     str | None, typer.Argument(metavar="CONFIG", help="The configuration file.", show_default=False)
@@ -35,9 +36,21 @@ def train(
     config: ConfigOption = None,
     data: Data = None,
     note: Note = "",
+    resume_from: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on with a run, as segtrail resume does.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a network and leave a complete run folder."""
+    if resume_from is not None:
+        given_too = [*filter(None, [config, config_file]), *(overrides or [])]
+        with sentences_for_errors(as_json):
+            _refuse_settings([*map(str, given_too), *(["--note"] if note else [])], "run")
+        resume(resume_from, data=data, as_json=as_json)
+        return
     with sentences_for_errors(as_json) as answers:
         given = _given_config("train configs/quick.yaml", config, config_file, overrides or [])
         settings = given.load({"data_root": data})
@@ -47,14 +60,37 @@ def train(
         command = ["segtrail", "train", *given.words, *_options({"--data": data, "--note": note})]
         run = train_run(settings, narrator_for(as_json), note, command)
         if as_json:
-            result = {
-                "schema_version": 1,
-                "run_id": run.folder.run_id,
-                "run_dir": str(run.folder.path),
-                "status": "finished",
-                "metrics": run.summary,
-            }
-            print_json(result, answers)
+            print_json(_describe_run(run), answers)
+
+
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a run ID, or `latest`.")],
+    data: Data = None,
+    allow_different: Annotated[
+        bool,
+        typer.Option(
+            "--allow-different",
+            help="Go on although threads, device, versions, code or data are others; the run is marked so.",
+        ),
+    ] = False,
+    output_root: Annotated[
+        Path, typer.Option(help="Folder whose runs/ is searched for IDs and `latest`.")
+    ] = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Go on with an interrupted run; it ends with the bits of one that was never interrupted."""
+    with sentences_for_errors(as_json) as answers:
+        from segtrail.record.run_folder import find_run
+
+        folder = find_run(run, output_root.expanduser())
+
+        from segtrail.experiment.resume_run import resume_run
+
+        command = ["segtrail", "resume", run, *_options({"--data": data})]
+        command += ["--allow-different"] if allow_different else []
+        finished = resume_run(folder, narrator_for(as_json), data, command, allow_different=allow_different)
+        if as_json:
+            print_json(_describe_run(finished), answers)
 
 
 def cv(
@@ -88,7 +124,9 @@ def cv(
     with sentences_for_errors(as_json) as answers:
         options = {"--folds": folds, "--data": data, "--note": note, "--output-root": output_root}
         if resume is not None:
-            _refuse_settings([*filter(None, [config, config_file]), *(overrides or [])], folds, note)
+            given_too = [*filter(None, [config, config_file]), *(overrides or [])]
+            given_too += [*(["--folds"] if folds is not None else []), *(["--note"] if note else [])]
+            _refuse_settings([*map(str, given_too)], "cross-validation")
 
             from segtrail.record.cross_validation import find_cross_validation
 
@@ -157,11 +195,21 @@ def _options(given: dict[str, Any]) -> list[str]:
     return [word for name, value in given.items() if value for word in (name, str(value))]
 
 
-def _refuse_settings(words: list[object], folds: int | None, note: str) -> None:
-    """A cross-validation goes on with the settings that it began with."""
-    given = [*map(str, words), *(["--folds"] if folds is not None else []), *(["--note"] if note else [])]
+def _refuse_settings(given: list[str], what: str) -> None:
+    """A run or a cross-validation goes on with the settings that it began with."""
     if given:
         raise InputError(
-            f"--resume goes on with the settings that the cross-validation began with, so {', '.join(given)} can't be "
-            "given with it. Leave them out, or begin another cross-validation."
+            f"--resume goes on with the settings that the {what} began with, so {', '.join(given)} can't be "
+            f"given with it. Leave them out, or begin another {what}."
         )
+
+
+def _describe_run(run: "FinishedRun") -> dict[str, Any]:
+    """Return the JSON object about a run that came to its end."""
+    return {
+        "schema_version": 1,
+        "run_id": run.folder.run_id,
+        "run_dir": str(run.folder.path),
+        "status": "finished",
+        "metrics": run.summary,
+    }

@@ -163,6 +163,15 @@ class LossConfig(Section):
     batch_dice: bool = Field(True, description="Compute Dice over the batch as one volume; false: per patch.")
 
 
+class CheckpointEveryConfig(Section):
+    """When ``last.pt`` is written besides at the end of every epoch; it changes no result."""
+
+    steps: PositiveInt | None = Field(None, description="Steps between two checkpoints; null: none by steps.")
+    minutes: PositiveFloat | None = Field(
+        10.0, description="Minutes between two checkpoints; null: none by time."
+    )
+
+
 class TrainConfig(Section):
     """The training loop."""
 
@@ -205,6 +214,10 @@ class TrainConfig(Section):
         "cases choose nothing. Of a stage that is not the last one it is always the last.",
     )
     loss: LossConfig = Field(LossConfig(), description="The loss.")
+    checkpoint_every: CheckpointEveryConfig = Field(
+        CheckpointEveryConfig(),
+        description="When last.pt is written besides at the end of every epoch, so that an interruption costs less.",
+    )
 
 
 class ScheduleConfig(Section):

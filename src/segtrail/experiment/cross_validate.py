@@ -21,9 +21,9 @@ from segtrail.experiment.cross_validation_result import CrossValidationResult, p
 from segtrail.experiment.earlier_folds import (
     describe_other_versions,
     fault_of_finished_fold,
-    read_recorded_config,
 )
 from segtrail.experiment.preparation import cache_folder, redactor_for
+from segtrail.experiment.recorded_config import read_recorded_config
 from segtrail.experiment.train_run import train_run
 from segtrail.progress import Narrator
 from segtrail.record.cross_validation import (
@@ -109,7 +109,7 @@ def resume_cross_validation(
     """
     with _alone_in(folder):
         record = folder.read_record()
-        config = read_recorded_config(folder, data_root)
+        config = read_recorded_config(folder.path, folder.output_root, data_root)
         _refuse_changed_data(record, _read_data(config, narrator))
         work = _Work(folder, record, config, command, narrator)
         _note_resumption(work)

@@ -1,40 +1,12 @@
 """What an earlier command left of a cross-validation: its configuration, its versions, its finished folds."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from segtrail.config.load import load_config
-from segtrail.config.schema import Config
 from segtrail.errors import InputError
 from segtrail.evaluation.records import read_case_table
 from segtrail.record.cross_validation import CrossValidationFolder, CrossValidationRecord, FoldEntry
-from segtrail.record.local_paths import fill_in_placeholders, find_data_root
-from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import read_json
 from segtrail.version import __version__
-
-
-def read_recorded_config(folder: CrossValidationFolder, data_root: Path | None) -> Config:
-    """Read the configuration that a cross-validation began with.
-
-    Args:
-        folder: Its folder; runs are written beside it, wherever that was when it began.
-        data_root: Where the data lie now; None where they lay.
-
-    Returns:
-        The configuration with this machine's paths.
-
-    Raises:
-        InputError: The file can't be read, or this machine does not know where the data lie.
-    """
-    file = folder.path / CONFIG_FILE
-    config = load_config(file)
-    root = data_root or Path(config.paths.data_root)
-    if data_root is None and not root.expanduser().is_dir():
-        root = find_data_root(folder.path)
-    paths = {"data_root": str(root), "output_root": str(folder.output_root)}
-    config = config.model_copy(update={"paths": config.paths.model_copy(update=paths)})
-    return fill_in_placeholders(config, file, {"paths.data_root"})
 
 
 def describe_other_versions(record: CrossValidationRecord, environment: Mapping[str, str]) -> str:

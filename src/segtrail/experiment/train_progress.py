@@ -23,7 +23,7 @@ class TrainProgress:
         self._title = f"{stage}: epoch" if stage else "Epoch"
         self._stack = ExitStack()
         self._tracker: Tracker | None = None
-        self._started = time.perf_counter()
+        self._started, self._done = time.perf_counter(), 0
 
     def __enter__(self) -> Self:
         return self
@@ -46,8 +46,8 @@ class TrainProgress:
 
     def on_epoch(self, row: HistoryRow, is_best: bool) -> None:
         """Say one line about the epoch, with the time left."""
-        elapsed = time.perf_counter() - self._started
-        left = elapsed / row.epoch * (self._epochs - row.epoch)
+        self._done += 1
+        left = (time.perf_counter() - self._started) / self._done * (self._epochs - row.epoch)
         score = "" if row.val_dice is None else f", val Dice {row.val_dice:.4f}{' (best)' if is_best else ''}"
         self._narrator.say(
             f"{self._title} {row.epoch}/{self._epochs}: loss {row.train_loss:.4f} (Dice {row.train_loss_dice:.4f}, "

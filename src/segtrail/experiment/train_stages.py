@@ -1,7 +1,7 @@
 """Training the networks of a run one after the other, the second where the first one looks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,22 @@ from segtrail.networks.build import BuiltNetwork
 from segtrail.progress import Narrator
 from segtrail.randomness import derive_seed
 from segtrail.record.run_folder import RunFolder
+from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.training.loop import StageRecord, Training, TrainingOutcome, on_cpu
 from segtrail.training.patches import PatchCentres
+
+
+@dataclass(frozen=True)
+class EarlierTraining:
+    """What was trained before an interruption.
+
+    Attributes:
+        networks: Weights of the networks whose training had ended and that others need, by name.
+        last: The content of ``last.pt``, which says how far the network in training was; None where there was none.
+    """
+
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    last: Mapping[str, Any] | None = None
 
 
 class StageTrainer:
@@ -35,6 +49,7 @@ class StageTrainer:
         compute: Device and precision.
         facts: What every checkpoint holds besides weights.
         narrator: Hears of progress.
+        earlier: What was trained before an interruption.
     """
 
     def __init__(
@@ -45,9 +60,14 @@ class StageTrainer:
         compute: Compute,
         facts: Mapping[str, Any],
         narrator: Narrator,
+        earlier: EarlierTraining,
     ) -> None:
         self._folder, self._stages, self._data = folder, stages, data
         self._compute, self._facts, self._narrator = compute, dict(facts), narrator
+        self._earlier = earlier
+        self._checkpoints = CheckpointFolder(folder.path / "checkpoints")
+        if earlier.last is not None:
+            self._checkpoints.roll_back(earlier.last["best_sha256"])
         self._labels = data.description.labels
         self._finished: dict[str, dict[str, Any]] = {}
 
@@ -65,11 +85,10 @@ class StageTrainer:
         validation = self._validation(
             first, lambda built: Predictor(self._pass(first, built), None, self._labels)
         )
-        trained, outcome = self._train(
-            first, first.name, self._data.split.train, validation, is_last=not later
-        )
+        train = self._data.split.train
         if not later:
-            return outcome
+            return self._train(first, first.name, train, validation, is_last=True).outcome
+        trained = self._train_finder(first, first.name, train, validation)
         self._finished[first.name] = on_cpu(trained.network.state_dict())
         return self._train_in_regions(first, self._pass(first, trained), later[0])
 
@@ -93,7 +112,7 @@ class StageTrainer:
 
         validation = self._validation(second, make_predictor, where)
         train = self._data.split.train
-        return self._train(second, second.name, train, validation, is_last=True, centres=centres)[1]
+        return self._train(second, second.name, train, validation, is_last=True, centres=centres).outcome
 
     def _cross_fit(
         self,
@@ -132,7 +151,7 @@ class StageTrainer:
             rest = [case for case in train if case not in part]
             helper = first.reseeded(derive_seed(first.config.train.seed, name))
             built = build_stage_network(helper.config, self._data.description, self._compute)
-            trained, _ = self._train(replace(helper, built=built), name, rest, None, is_last=False)
+            trained = self._train_finder(replace(helper, built=built), name, rest, None)
             yield name, self._pass(helper, trained), sorted(part)
 
     def _find(
@@ -145,6 +164,19 @@ class StageTrainer:
                 yield case, regions.search(scores, network.spacing_mm)
                 tracker.advance(case)
 
+    def _train_finder(
+        self, stage: Stage, name: str, cases: Sequence[str], validation: Validation | None
+    ) -> BuiltNetwork:
+        """Train a network that finds regions and keep it, or take it from before an interruption."""
+        known = self._earlier.networks.get(name)
+        if known is not None:
+            stage.built.network.load_state_dict(dict(known))
+            return stage.built
+        training = self._train(stage, name, cases, validation, is_last=False)
+        state = on_cpu(training.trained.network.state_dict())
+        self._checkpoints.save_finder(name, state)
+        return training.trained
+
     def _train(
         self,
         stage: Stage,
@@ -154,9 +186,15 @@ class StageTrainer:
         *,
         is_last: bool,
         centres: PatchCentres | None = None,
-    ) -> tuple[BuiltNetwork, TrainingOutcome]:
+    ) -> Training:
         record = StageRecord(
-            self._folder.path, name, self._facts, dict(self._finished), is_last, stage.prefix
+            self._folder.path,
+            self._checkpoints,
+            name,
+            self._facts,
+            dict(self._finished),
+            is_last,
+            stage.prefix,
         )
         label = name if len(self._stages) > 1 else ""
         with TrainProgress(self._narrator, stage.config.train.max_epochs, label) as observer:
@@ -171,8 +209,10 @@ class StageTrainer:
                 observer=observer,
                 centres=centres,
             )
-            outcome = training.run()
-        return training.trained, outcome
+            if self._earlier.last is not None and self._earlier.last["stage"] == name:
+                training.resume(self._earlier.last)
+            training.run()
+        return training
 
     def _validation(
         self,

@@ -119,7 +119,7 @@ def _require_all(networks: Mapping[str, Any], stages: Mapping[str, StageConfig],
     if missing:
         raise InputError(
             f"{name} holds no network of the stage {', '.join(missing)}: the run ended before that was trained. "
-            "Train again."
+            "`segtrail resume` goes on with it."
         )
 
 

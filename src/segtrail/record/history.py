@@ -5,7 +5,8 @@ import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from segtrail.atomic import append_line
+from segtrail.atomic import append_line, write_text
+from segtrail.errors import InputError
 
 SCHEMA_VERSION = 1
 
@@ -34,3 +35,35 @@ def append_history(path: Path, row: HistoryRow) -> None:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="").writerow(astuple(row))
     append_line(path, stream.getvalue())
+
+
+def count_history(path: Path) -> int:
+    """Count the epochs on record; a line that was cut by a kill counts for none."""
+    return len(_whole_lines(path)[1:]) if path.exists() else 0
+
+
+def roll_back_history(path: Path, n_rows: int) -> None:
+    """Take out the epochs behind the first ones.
+
+    Args:
+        path: ``history.csv``; it may be missing where no epoch is kept.
+        n_rows: How many epochs stay.
+
+    Raises:
+        InputError: It has fewer.
+    """
+    if n_rows == 0:
+        path.unlink(missing_ok=True)
+        return
+    lines = _whole_lines(path) if path.exists() else []
+    if len(lines) < n_rows + 1:
+        raise InputError(
+            f"history.csv has {max(len(lines) - 1, 0)} epochs, where last.pt knows {n_rows}: it was changed. Bring it "
+            "back, or train anew."
+        )
+    write_text(path, "".join(lines[: n_rows + 1]))
+
+
+def _whole_lines(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [line for line in stream if line.endswith("\n")]

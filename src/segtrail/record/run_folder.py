@@ -2,14 +2,19 @@
 
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+
+from filelock import FileLock, Timeout
 
 from segtrail.atomic import write_json
 from segtrail.errors import InputError
 
 SCHEMA_VERSION = 1
+LOCK_FILE = ".lock"
 Status = Literal["running", "interrupted", "failed", "finished"]
 
 
@@ -63,6 +68,44 @@ class RunFolder:
         for key, value in changes.items():
             state[key] = {**(state.get(key) or {}), **value} if isinstance(value, dict) else value
         write_json(path, state)
+
+    def read_state(self) -> dict[str, Any]:
+        """Read ``run.json``.
+
+        Raises:
+            InputError: It is missing, damaged or of an unknown schema version.
+        """
+        return read_json(self.path / "run.json")
+
+    def add_seconds(self, phase: str, seconds: float) -> None:
+        """Add to the time that a phase took; one that was interrupted is gone on with later."""
+        before = float(self.read_state().get("seconds", {}).get(phase, 0.0))
+        self.write_state(seconds={phase: round(before + seconds, 3)})
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run, so that no second program writes into it; a program that dies holds nothing.
+
+        Raises:
+            InputError: Another program holds it.
+        """
+        lock = FileLock(self.path / LOCK_FILE, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"Another program works in {self.path}. Wait until it ends, or stop it first."
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self.path} can't be written: {error.strerror or error}.") from None
+        try:
+            yield
+        finally:
+            lock.release()
+            # Of a run that can be gone on with the file stays: removed, it could be held twice.
+            with suppress(OSError, InputError):
+                if self.read_state()["status"] == "finished":
+                    (self.path / LOCK_FILE).unlink(missing_ok=True)
 
     def end(self, status: Status, because: str) -> None:
         """Mark the run as ended."""

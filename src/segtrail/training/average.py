@@ -21,6 +21,7 @@ class AveragedNetwork:
 
     Attributes:
         network: The average.
+        steps: Steps it has followed.
 
     Raises:
         InputError: The network can't be copied.
@@ -34,13 +35,13 @@ class AveragedNetwork:
                 f"train.ema_decay needs a copy of the network, which can't be made: {type(error).__name__}: {error}. "
                 "Leave that key out, or let the network keep only what can be copied."
             ) from None
-        self._decay, self._steps = decay, 0
+        self._decay, self.steps = decay, 0
 
     @torch.no_grad()
     def follow(self, network: nn.Module) -> None:
         """Move the average towards the network's present weights."""
-        self._steps += 1
-        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        self.steps += 1
+        decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
         averages = self.network.state_dict(keep_vars=True)
         for name, value in network.state_dict(keep_vars=True).items():
             if not isinstance(value, torch.Tensor):

@@ -1,22 +1,94 @@
 """Checkpoints: atomic, made of tensors and plain values alone, so that they open with ``weights_only=True``."""
 
+import hashlib
 import io
 import pickle
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from segtrail.atomic import write_bytes
+from segtrail.atomic import replace_file, write_bytes
 from segtrail.errors import InputError
+from segtrail.record.hashing import hash_file
 from segtrail.version import __version__
 
 CHECKPOINT_VERSION = 1
+FINDERS = "finders"
+_NEXT_BEST = "best_next.pt"
 
 
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+class CheckpointFolder:
+    """The checkpoints of a run: ``best.pt`` and ``last.pt``.
+
+    A resume believes ``last.pt``, so it is written last. A new ``best.pt`` waits under another name until a
+    ``last.pt`` knows its hash: whenever the program is killed, the one that ``last.pt`` knows is there.
+
+    Args:
+        path: The folder; it must exist.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._best_sha256: str | None = None
+
+    def save(
+        self, content: Mapping[str, Any], resume_point: Mapping[str, Any], *, is_best: bool = False
+    ) -> None:
+        """Write ``last.pt``, and ``best.pt`` where these weights are to be kept.
+
+        Args:
+            content: What both hold.
+            resume_point: What only ``last.pt`` holds.
+            is_best: Whether to write ``best.pt`` too.
+        """
+        if is_best:
+            self._best_sha256 = save_checkpoint(self.path / _NEXT_BEST, content)
+        save_checkpoint(self.path / "last.pt", {**content, **resume_point, "best_sha256": self._best_sha256})
+        if is_best:
+            replace_file(self.path / _NEXT_BEST, self.path / "best.pt")
+
+    def save_finder(self, name: str, weights: Mapping[str, Any]) -> None:
+        """Write the weights of a network whose training has ended and that the next one's training needs.
+
+        Args:
+            name: Its name; the file is ``finders/NAME.pt``.
+            weights: Its weights.
+        """
+        folder = self.path / FINDERS
+        folder.mkdir(exist_ok=True)
+        save_checkpoint(folder / f"{name}.pt", {"stage": name, "networks": {name: dict(weights)}})
+
+    def roll_back(self, best_sha256: str | None) -> None:
+        """Bring ``best.pt`` back to what ``last.pt`` knows.
+
+        Args:
+            best_sha256: The hash that ``last.pt`` holds; None where it knows of none.
+
+        Raises:
+            InputError: There is no such ``best.pt``.
+        """
+        waiting, best = self.path / _NEXT_BEST, self.path / "best.pt"
+        if best_sha256 is None:
+            best.unlink(missing_ok=True)
+        elif waiting.exists() and hash_file(waiting) == best_sha256:
+            replace_file(waiting, best)
+        elif not best.exists() or hash_file(best) != best_sha256:
+            raise InputError(
+                f"{self.path.name}/best.pt is not the one that last.pt knows: it was changed or removed. Bring it "
+                "back, or train anew."
+            )
+        waiting.unlink(missing_ok=True)
+        self._best_sha256 = best_sha256
+
+
+def save_checkpoint(path: Path, content: Mapping[str, Any]) -> str:
     """Write a checkpoint.
 
     The bytes depend on the content alone: through a path, torch would put the file's name into them.
@@ -24,11 +96,16 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     Args:
         path: File to write.
         content: Tensors and plain values; ``schema_version`` and ``segtrail_version`` are added.
+
+    Returns:
+        The SHA-256 of its bytes.
     """
     stream = io.BytesIO()
     header = {"schema_version": CHECKPOINT_VERSION, "segtrail_version": __version__}
     torch.save({**header, **content}, stream)
-    write_bytes(path, stream.getvalue())
+    written = stream.getvalue()
+    write_bytes(path, written)
+    return hashlib.sha256(written).hexdigest()
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

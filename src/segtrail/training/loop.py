@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,10 +20,11 @@ from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import LossValue, SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import derive_seed
-from segtrail.record.history import HistoryRow, append_history
+from segtrail.record.history import HistoryRow, append_history, count_history
 from segtrail.stop_request import StopRequest, leave_signals_to_the_main_process, listen_for_stop
 from segtrail.training.average import AveragedNetwork
-from segtrail.training.checkpoint import save_checkpoint
+from segtrail.training.checkpoint import CheckpointFolder
+from segtrail.training.cursor import Cursor
 from segtrail.training.memory import is_out_of_memory, out_of_memory, peak_memory_mb
 from segtrail.training.patches import EpochBatches, PatchCentres, PatchDataset, PatchKey
 from segtrail.training.schedule import learning_rate
@@ -58,6 +59,7 @@ class StageRecord:
 
     Attributes:
         run_dir: The run folder.
+        checkpoints: Its checkpoints.
         stage: Name of the stage, in ``history.csv`` and in the checkpoints.
         facts: What every checkpoint holds besides weights: configuration and data facts.
         finished: The networks of the stages before, by name.
@@ -66,6 +68,7 @@ class StageRecord:
     """
 
     run_dir: Path
+    checkpoints: CheckpointFolder
     stage: str
     facts: dict[str, Any]
     finished: Mapping[str, dict[str, Any]]
@@ -91,23 +94,6 @@ class TrainingOutcome:
     last_val_dice: float | None = None
 
 
-@dataclass
-class _EpochLosses:
-    """Sums of the losses over an epoch, weighted by patches."""
-
-    patches: int = 0
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
-
-    def add(self, value: LossValue, patches: int) -> None:
-        for index, part in enumerate((value.total, value.dice, value.cross_entropy)):
-            self.sums[index] += float(part.detach()) * patches
-        self.patches += patches
-
-    def means(self) -> tuple[float, float, float]:
-        total, dice, cross_entropy = (value / max(self.patches, 1) for value in self.sums)
-        return total, dice, cross_entropy
-
-
 class Training:
     """One network in training.
 
@@ -125,6 +111,8 @@ class Training:
 
     Attributes:
         trained: The network that is validated, kept and used: the one in training, or the average of its weights.
+        cursor: How far it is.
+        outcome: How it went so far.
         unseen_confidence: The confidence of the last validation.
     """
 
@@ -155,8 +143,31 @@ class Training:
         )
         self.loader = self._make_loader(centres)
         self.total_steps = len(self.batches) * config.train.max_epochs
+        self.cursor = Cursor()
         self.outcome = TrainingOutcome()
         self.unseen_confidence: float | None = None
+        self._saved = time.monotonic()
+
+    def resume(self, content: Mapping[str, Any]) -> None:
+        """Go on from a ``last.pt`` of this stage.
+
+        Args:
+            content: What it holds.
+
+        Raises:
+            KeyError: An entry is missing, as in the checkpoints of segtrail 0.1.0.
+            RuntimeError: Its weights are not those of this network.
+        """
+        kept = content["networks"][self.record.stage]
+        self.trained.network.load_state_dict(kept)
+        if self.average is not None:
+            self.network.load_state_dict(content["network_in_training"])
+            self.average.steps = int(content["average_steps"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.scaler.load_state_dict(content["scaler"])
+        self.cursor = Cursor.of_mapping(content)
+        self.outcome = TrainingOutcome(**content["outcome"])
+        self.unseen_confidence = content["unseen_confidence"]
 
     def run(self) -> TrainingOutcome:
         """Train to the last epoch.
@@ -170,7 +181,7 @@ class Training:
         """
         with listen_for_stop() as stop:
             try:
-                for epoch in range(1, self.config.train.max_epochs + 1):
+                for epoch in range(self.cursor.epoch + 1, self.config.train.max_epochs + 1):
                     self._run_epoch(epoch, stop)
             except SegtrailError as error:
                 raise type(error)(_without_trace(str(error))) from None
@@ -184,32 +195,44 @@ class Training:
 
     def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
         started = time.perf_counter()
-        losses = _EpochLosses()
-        self.batches.epoch = epoch
+        cursor, earlier_seconds = self.cursor, self.cursor.seconds
+        self.batches.epoch, self.batches.skipped = epoch, cursor.steps
         self.network.train()
-        first_step = (epoch - 1) * len(self.batches)
-        for step, (images, labels) in enumerate(self.loader):
-            rate = learning_rate(first_step + step, self.total_steps, self.config.optim)
-            losses.add(self._run_step(images, labels, epoch, step, rate), len(images))
-            self.observer.on_step(epoch, step + 1, len(self.batches), losses.means()[0], rate)
+        for step, (images, labels) in enumerate(self.loader, start=cursor.steps):
+            rate = self._rate(epoch, step)
+            cursor.add(self._run_step(images, labels, epoch, step, rate), len(images))
+            cursor.seconds = earlier_seconds + time.perf_counter() - started
+            self.observer.on_step(epoch, cursor.steps, len(self.batches), cursor.mean_losses()[0], rate)
             if stop:
-                self._save("last.pt", epoch - 1, steps_done_since=step + 1)
-                raise Interrupted(f"{stop.reason} came in epoch {epoch}, step {step + 1}.")
-        training_seconds = time.perf_counter() - started
+                self._save()
+                raise Interrupted(f"{stop.reason} came in epoch {epoch}, step {cursor.steps}.")
+            if self._save_is_due(epoch):
+                self._save()
         val_dice = self._validate_if_due(epoch, stop)
         row = HistoryRow(
             self.record.stage,
             epoch,
-            *losses.means(),
+            *cursor.mean_losses(),
             val_dice=val_dice,
-            learning_rate=rate,
-            seconds=time.perf_counter() - started,
-            patches_per_second=losses.patches / training_seconds,
+            learning_rate=self._rate(epoch, len(self.batches) - 1),
+            seconds=earlier_seconds + time.perf_counter() - started,
+            patches_per_second=cursor.patches / cursor.seconds,
             peak_memory_mb=peak_memory_mb(self.compute.device),
         )
         self._record_epoch(row)
         if stop:
             raise Interrupted(f"{stop.reason} came at the end of epoch {epoch}.")
+
+    def _rate(self, epoch: int, step: int) -> float:
+        return learning_rate((epoch - 1) * len(self.batches) + step, self.total_steps, self.config.optim)
+
+    def _save_is_due(self, epoch: int) -> bool:
+        """Tell whether it is time for a checkpoint in the middle of an epoch."""
+        every = self.config.train.checkpoint_every
+        steps = (epoch - 1) * len(self.batches) + self.cursor.steps
+        if every.steps is not None and steps % every.steps == 0:
+            return True
+        return every.minutes is not None and time.monotonic() - self._saved >= 60 * every.minutes
 
     def _run_step(self, images: Tensor, labels: Tensor, epoch: int, step: int, rate: float) -> LossValue:
         config, device = self.config, self.compute.device
@@ -242,7 +265,7 @@ class Training:
             return None
         validated = self.validate(self.trained, stop)
         if validated is None:
-            self._save("last.pt", epoch - 1, steps_done_since=len(self.batches))
+            self._save()
             raise Interrupted(f"{stop.reason} came in the validation of epoch {epoch}.")
         self.unseen_confidence = validated.confidence
         return validated.mean_dice
@@ -254,10 +277,9 @@ class Training:
             self.outcome.best_epoch = row.epoch
             self.outcome.best_val_dice = -1.0 if row.val_dice is None else _score(row.val_dice)
         self.outcome.last_epoch, self.outcome.last_val_dice = row.epoch, row.val_dice
+        self.cursor = Cursor(row.epoch)
         append_history(self.record.run_dir / "history.csv", row)
-        if is_kept and self.record.is_last:
-            self._save("best.pt", row.epoch)
-        self._save("last.pt", row.epoch)
+        self._save(is_best=is_kept and self.record.is_last)
         self.observer.on_epoch(row, is_best=is_kept and self.config.train.keep == "best")
 
     def _is_kept(self, row: HistoryRow) -> bool:
@@ -265,29 +287,34 @@ class Training:
             return True
         return row.val_dice is not None and _score(row.val_dice) > self.outcome.best_val_dice
 
-    def _save(self, name: str, epoch: int, steps_done_since: int = 0) -> None:
-        """Write a checkpoint: the last epoch that ended, and the steps done since then."""
-        content: dict[str, Any] = {
+    def _save(self, *, is_best: bool = False) -> None:
+        """Write a checkpoint of where the training stands."""
+        content = {
             **self.record.facts,
             "stage": self.record.stage,
             "unseen_confidence": self.unseen_confidence,
-            "epoch": epoch,
+            "epoch": self.cursor.epoch,
             "networks": {
                 **self.record.finished,
                 self.record.stage: on_cpu(self.trained.network.state_dict()),
             },
         }
-        if name == "last.pt":
-            content |= {
-                "steps_done_since_epoch": steps_done_since,
-                "optimiser": self.optimiser.state_dict(),
-                "scaler": self.scaler.state_dict(),
-                "best_epoch": self.outcome.best_epoch,
-                "best_val_dice": self.outcome.best_val_dice,
-            }
-            if self.average is not None:
-                content["network_in_training"] = on_cpu(self.network.state_dict())
-        save_checkpoint(self.record.run_dir / "checkpoints" / name, content)
+        self.record.checkpoints.save(content, self._resume_point(), is_best=is_best)
+        self._saved = time.monotonic()
+
+    def _resume_point(self) -> dict[str, Any]:
+        """Return what a resume needs besides the weights that are kept; the schedule follows from the step."""
+        point = {
+            **self.cursor.as_mapping(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "outcome": asdict(self.outcome),
+            "history_rows": count_history(self.record.run_dir / "history.csv"),
+        }
+        if self.average is not None:
+            point["network_in_training"] = on_cpu(self.network.state_dict())
+            point["average_steps"] = self.average.steps
+        return point
 
     def _make_loader(self, centres: PatchCentres | None) -> DataLoader[tuple[Tensor, Tensor]]:
         workers = self.config.train.num_workers
@@ -345,7 +372,7 @@ def _without_trace(message: str) -> str:
 
 def _batch_keys(batches: EpochBatches, step: int) -> list[PatchKey]:
     iterator: Iterator[list[PatchKey]] = iter(batches)
-    return next(keys for index, keys in enumerate(iterator) if index == step)
+    return next(keys for index, keys in enumerate(iterator, start=batches.skipped) if index == step)
 
 
 def _make_optimiser(network: nn.Module, config: StageConfig) -> torch.optim.Optimizer:

@@ -44,20 +44,22 @@ class EpochBatches(Sampler[list[PatchKey]]):
 
     Attributes:
         epoch: The epoch whose batches come next.
+        skipped: How many of them are left out at its begin, because they were trained before an interruption.
     """
 
     def __init__(self, n_cases: int, patches_per_case: int, batch_size: int, seed: int) -> None:
         self._keys = [(case, index) for case in range(n_cases) for index in range(patches_per_case)]
         self._batch_size = batch_size
         self._seed = seed
-        self.epoch = 1
+        self.epoch, self.skipped = 1, 0
 
     def __len__(self) -> int:
+        """Count the batches of a whole epoch."""
         return -(-len(self._keys) // self._batch_size)
 
     def __iter__(self) -> Iterator[list[PatchKey]]:
         order = keyed_generator(self._seed, "order", self.epoch).permutation(len(self._keys))
-        for batch in range(len(self)):
+        for batch in range(self.skipped, len(self)):
             chosen = order[batch * self._batch_size : (batch + 1) * self._batch_size]
             yield [PatchKey(self.epoch, *self._keys[int(position)]) for position in chosen]
 

@@ -1,0 +1,149 @@
+"""Going on with an interrupted run, so that it ends with the bits of one that was never interrupted."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from segtrail.errors import InputError
+from segtrail.experiment.opened_run import open_run
+from segtrail.experiment.preparation import redactor_for
+from segtrail.experiment.recorded_config import read_recorded_config
+from segtrail.experiment.resume_conditions import Difference, find_differences
+from segtrail.experiment.run_phases import FinishedRun, finish_run
+from segtrail.experiment.train_stages import EarlierTraining
+from segtrail.progress import Narrator
+from segtrail.record.history import roll_back_history
+from segtrail.record.local_paths import remember_paths
+from segtrail.record.run_folder import RunFolder, utc_now
+from segtrail.report.typeset import import_typst
+from segtrail.report.wording import format_count
+from segtrail.training.checkpoint import FINDERS, load_checkpoint
+from segtrail.version import __version__
+
+
+def resume_run(
+    folder: RunFolder,
+    narrator: Narrator,
+    data_root: Path | None = None,
+    command: list[str] | None = None,
+    *,
+    allow_different: bool = False,
+) -> FinishedRun:
+    """Go on with a run where its last checkpoint stands; without one it begins anew in the same folder.
+
+    Args:
+        folder: The run folder.
+        narrator: Hears of all that happens.
+        data_root: Where its data lie now; None where they lay.
+        command: The command line that goes on with it.
+        allow_different: Whether to go on under other conditions than those it began with, and mark the run so.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: The run is finished, another program works in it, its folder is damaged, or conditions differ.
+        CheckFailed: The data did not pass their checks.
+        TrainingFailed: The training had to stop; the run folder says why.
+        Interrupted: The user stopped it again.
+    """
+    with folder.held(), ExitStack() as claims:
+        _refuse_finished(folder)
+        earlier = _read_earlier(folder.path / "checkpoints")
+        config = read_recorded_config(folder.path, folder.path.parent.parent, data_root)
+        if config.report.enabled:
+            import_typst()
+        opened = open_run(config, narrator, claims)
+        differences = find_differences(folder, opened)
+        _refuse_different(folder, differences, allow_different)
+        _roll_back(folder, earlier)
+        narrator.attach_log(folder.path / "train.log", redactor_for(config))
+        remember_paths(folder.path, config.paths)
+        _write_resumption(folder, earlier, differences, redactor_for(config).redact_command(command or []))
+        return finish_run(
+            folder, opened, narrator, _describe_resumption(folder, earlier, differences), earlier
+        )
+
+
+def _refuse_finished(folder: RunFolder) -> None:
+    if folder.read_state()["status"] == "finished":
+        raise InputError(f"{folder.run_id} is finished; there is nothing to go on with.")
+
+
+def _read_earlier(checkpoints: Path) -> EarlierTraining:
+    """Read what was trained; whatever lies beside ``last.pt`` without being known to it is of no account."""
+    if not (checkpoints / "last.pt").exists():
+        return EarlierTraining()
+    last = load_checkpoint(checkpoints / "last.pt")
+    missing = sorted({"best_sha256", "history_rows", "outcome"} - last.keys())
+    if missing:
+        raise InputError(
+            f"checkpoints/last.pt has no {', '.join(missing)}: it was written by a segtrail that could not go on with "
+            "runs. Train anew."
+        )
+    networks = {}
+    for path in sorted((checkpoints / FINDERS).glob("*.pt")):
+        content = load_checkpoint(path)
+        networks.update(content["networks"])
+    return EarlierTraining(networks, last)
+
+
+def _refuse_different(folder: RunFolder, differences: list[Difference], allow_different: bool) -> None:
+    if differences and not allow_different:
+        parts = ", ".join(difference.sentence_part() for difference in differences)
+        raise InputError(
+            f"{folder.run_id} would not end with the same bits, because this is not as it was: {parts}. Bring it back, "
+            "or go on all the same with --allow-different; the run is then marked so."
+        )
+
+
+def _roll_back(folder: RunFolder, earlier: EarlierTraining) -> None:
+    """Take out of the folder what ``last.pt`` does not know."""
+    last = earlier.last
+    roll_back_history(folder.path / "history.csv", 0 if last is None else int(last["history_rows"]))
+    if last is None:
+        for path in (folder.path / "checkpoints").rglob("*.pt"):
+            path.unlink()
+    for path in folder.path.rglob(".*.tmp"):  # what a kill left half written
+        path.unlink()
+
+
+def _write_resumption(
+    folder: RunFolder, earlier: EarlierTraining, differences: list[Difference], command: str
+) -> None:
+    entry = {
+        "resumed_utc": utc_now(),
+        "segtrail_version": __version__,
+        "start_command": command,
+        **_position(earlier.last),
+        "differences": [asdict(difference) for difference in differences],
+    }
+    resumed = [*folder.read_state().get("resumed", []), entry]
+    folder.write_state(status="running", ended_utc=None, ended_because=None, resumed=resumed)
+
+
+def _position(last: Mapping[str, Any] | None) -> dict[str, Any]:
+    if last is None:
+        return {"stage": None, "epoch": 0, "steps": 0}
+    return {
+        "stage": str(last["stage"]),
+        "epoch": int(last["epoch"]),
+        "steps": int(last["steps_done_since_epoch"]),
+    }
+
+
+def _describe_resumption(
+    folder: RunFolder, earlier: EarlierTraining, differences: list[Difference]
+) -> list[str]:
+    where = _position(earlier.last)
+    if where["stage"] is None:
+        start = f"Run {folder.run_id} begins anew: it has no checkpoint yet."
+    else:
+        steps = f" and {format_count(where['steps'], 'step')} of the next" if where["steps"] else ""
+        start = f"Run {folder.run_id} goes on in {where['stage']}, after epoch {where['epoch']}{steps}."
+    warning = (
+        f"Warning: it does not go on as it began: {', '.join(one.sentence_part() for one in differences)}."
+    )
+    return [start, *([warning] if differences else [])]

@@ -1,0 +1,232 @@
+"""The phases of a run in its folder: train, evaluate, report; each can be gone on with after an interruption."""
+
+import errno
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import yaml
+
+from segtrail.atomic import write_json
+from segtrail.config.schema import Config
+from segtrail.errors import InputError, Interrupted, SegtrailError
+from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
+from segtrail.evaluation.records import (
+    SELECTION_CAUTION,
+    SELECTION_RULES,
+    describe_bootstrap,
+    describe_metrics,
+    describe_segmentation,
+    summarise_results,
+    write_case_table,
+)
+from segtrail.experiment.examples import draw_examples
+from segtrail.experiment.opened_run import OpenedRun
+from segtrail.experiment.preparation import PreparedData, Stage, redactor_for
+from segtrail.experiment.timing import timed
+from segtrail.experiment.train_stages import EarlierTraining, StageTrainer
+from segtrail.images.nifti import write_label_map
+from segtrail.inference.expectation import Expectation
+from segtrail.inference.guard_note import describe_note
+from segtrail.inference.trained import open_trained_network
+from segtrail.progress import Narrator
+from segtrail.record.run_folder import RunFolder
+from segtrail.report.make import make_report
+from segtrail.training.loop import TrainingOutcome
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that came to its end."""
+
+    folder: RunFolder
+    outcome: TrainingOutcome
+    summary: dict[str, Any]
+
+
+def finish_run(
+    folder: RunFolder,
+    opened: OpenedRun,
+    narrator: Narrator,
+    opening: Sequence[str],
+    earlier: EarlierTraining | None = None,
+) -> FinishedRun:
+    """Train, evaluate and report.
+
+    Args:
+        folder: The run folder, opened.
+        opened: What training starts from.
+        narrator: Hears of all that happens.
+        opening: What it hears first.
+        earlier: What was trained before an interruption.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        TrainingFailed: The training had to stop; the run folder says why.
+        Interrupted: The user stopped it; the run folder is marked interrupted.
+        InputError: A file can't be read or written.
+    """
+    with _marked(folder, opened.config, narrator):
+        for sentence in opening:
+            narrator.say(sentence)
+        finished = _train_and_evaluate(folder, opened, narrator, earlier or EarlierTraining())
+    if opened.config.report.enabled:
+        with _phase(folder, "report"):
+            path = make_report(folder.path)
+        narrator.say(f"Report: {path}")
+    narrator.say(f"Run folder: {folder.path}")
+    return finished
+
+
+def _train_and_evaluate(
+    folder: RunFolder, opened: OpenedRun, narrator: Narrator, earlier: EarlierTraining
+) -> FinishedRun:
+    config, data = opened.config, opened.data
+    with _phase(folder, "train"):
+        outcome = _train(folder, opened, narrator, earlier)
+    with _phase(folder, "evaluate"):
+        results = _evaluate(folder, config, data, narrator)
+        summary = _write_metrics(folder, opened, outcome, results)
+    narrator.say(_describe_result(summary))
+    folder.end("finished", _describe_end(opened.stages))
+    return FinishedRun(folder, outcome, summary)
+
+
+def _train(
+    folder: RunFolder, opened: OpenedRun, narrator: Narrator, earlier: EarlierTraining
+) -> TrainingOutcome:
+    data = opened.data
+    labels = data.description.labels
+    volumes = [data.scans[case].volumes_ml for case in data.split.train]
+    facts = {
+        "config": yaml.safe_load((folder.path / "config_resolved.yaml").read_text(encoding="utf-8")),
+        "labels": {str(value): name for value, name in labels.items()},
+        "n_channels": data.description.n_channels,
+        "dataset_fingerprint": data.summary["fingerprint"],
+        "expectation": Expectation.of_volumes(volumes, data.description.class_names).as_mapping(),
+    }
+    return StageTrainer(folder, opened.stages, data, opened.compute, facts, narrator, earlier).run()
+
+
+def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: Narrator) -> list[ClassResult]:
+    """Segment validation and test cases with ``best.pt`` and write predictions, table and pictures."""
+    trained = open_trained_network(folder.path, "best", config.train.device)
+    sides = [(case, "val") for case in data.split.val] + [(case, "test") for case in data.split.test]
+    cases = [(data.description.case(case), side) for case, side in sides]
+    results: list[ClassResult] = []
+    seen: list[dict[str, Any]] = []
+    with narrator.track("Evaluating", len(cases)) as tracker:
+        for case in evaluate_cases(
+            trained.predictor,
+            data.description.root,
+            cases,
+            data.description.class_names,
+            config.infer.nsd_tolerances_mm,
+        ):
+            path = folder.path / "predictions" / f"{case.case}.nii.gz"
+            write_label_map(path, case.prediction, case.volume.placement)
+            results += case.results
+            seen.append({"case": case.case, **describe_segmentation(case.segmentation)})
+            for note in case.segmentation.guard:
+                narrator.say(f"Guard ({case.case}): {describe_note(note)}")
+            tracker.advance(case.case)
+    write_json(folder.path / "inference.json", {"schema_version": 1, "cases": seen})
+    folder.write_state(inference=sorted(trained.predictor.modes_used))
+    write_case_table(folder.path / "metrics_cases.csv", results)
+    draw_examples(folder.path, data.description, [result for result in results if result.split == "val"])
+    return results
+
+
+def _write_metrics(
+    folder: RunFolder, opened: OpenedRun, outcome: TrainingOutcome, results: list[ClassResult]
+) -> dict[str, Any]:
+    config, last = opened.config, opened.stages[-1]
+    seed = config.train.seed
+    sides = [side for side in ("val", "test") if any(result.split == side for result in results)]
+    summary = {
+        "schema_version": 1,
+        "run_id": folder.run_id,
+        "checkpoint": "checkpoints/best.pt",
+        "selection": {
+            "best_epoch": outcome.best_epoch,
+            "rule": SELECTION_RULES[last.config.train.keep],
+            "best_epoch_val_dice": None if outcome.best_val_dice < 0 else outcome.best_val_dice,
+            "last_epoch": outcome.last_epoch,
+            "last_epoch_val_dice": outcome.last_val_dice,
+            "caution": SELECTION_CAUTION if last.config.train.keep == "best" else "",
+        },
+        "bootstrap": describe_bootstrap(config.report, seed),
+        "definitions": describe_metrics(config.infer.nsd_tolerances_mm),
+        "splits": {
+            side: summarise_results(
+                [result for result in results if result.split == side], config.report, seed
+            )
+            for side in sides
+        },
+    }
+    write_json(folder.path / "metrics_summary.json", summary)
+    return summary
+
+
+@contextmanager
+def _marked(folder: RunFolder, config: Config, narrator: Narrator) -> Iterator[None]:
+    """Whatever ends the run early is written into its folder."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as error:
+        because = (str(error) or "Ctrl-C came").rstrip(".")
+        folder.end("interrupted", because)
+        narrator.say(f"Interrupted; `segtrail resume {shlex.quote(str(folder.path))}` goes on with it.")
+        raise Interrupted(f"{because}.") from None
+    except OSError as error:
+        because = describe_os_error(error)
+        with suppress(OSError):
+            folder.end("failed", redactor_for(config).redact(because))
+        raise InputError(because) from error
+    except Exception as error:
+        because = str(error) if isinstance(error, SegtrailError) else f"{type(error).__name__}: {error}"
+        folder.end("failed", redactor_for(config).redact(because))
+        raise
+
+
+@contextmanager
+def _phase(folder: RunFolder, name: str) -> Iterator[None]:
+    """Add how long a phase took to the record, also of one that did not end well."""
+    seconds: dict[str, float] = {}
+    try:
+        with timed(seconds, name):
+            yield
+    finally:
+        with suppress(OSError):
+            folder.add_seconds(name, seconds[name])
+
+
+def describe_os_error(error: OSError) -> str:
+    """Say what a file system refused, and what to do."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full ({what}). Free some space, or choose another paths.output_root, and start again."
+    return f"A file that the run needs can't be read or written ({what})."
+
+
+def _describe_end(stages: list[Stage]) -> str:
+    epochs = [stage.config.train.max_epochs for stage in stages]
+    if len(stages) == 1:
+        return f"all {epochs[0]} epochs were trained"
+    each = " and ".join(f"{n} of {stage.name}" for n, stage in zip(epochs, stages, strict=True))
+    return f"all epochs were trained, {each}"
+
+
+def _describe_result(summary: dict[str, Any]) -> str:
+    parts = []
+    for name, statistics in summary["splits"]["val"].items():
+        dice = statistics["metrics"]["dice"]["mean"]
+        parts.append(f"{name} {'undefined' if dice is None or np.isnan(dice) else f'{dice:.3f}'}")
+    selection = summary["selection"]
+    which = "the best" if selection["rule"] == SELECTION_RULES["best"] else "the last"
+    return f"Validation Dice of epoch {selection['best_epoch']}, {which}: {', '.join(parts)}."
