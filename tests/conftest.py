@@ -128,6 +128,12 @@ class CommandResult:
     stderr: str
 
 
+@pytest.fixture(autouse=True)
+def no_key_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the key of whoever runs the tests out of them."""
+    monkeypatch.setattr("segtrail.cli.signing_commands._settings_folder", lambda: tmp_path / "settings")
+
+
 @pytest.fixture
 def segtrail(capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
     """Run a segtrail command in this process."""

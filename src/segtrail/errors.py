@@ -14,6 +14,10 @@ class InputError(SegtrailError):
     """A configuration, command line, file or machine that cannot be worked with (exit 2)."""
 
 
+class ConditionsDiffer(InputError):
+    """A run that can't go on with the same bits, because what they depend on has changed (exit 2)."""
+
+
 class CheckFailed(SegtrailError):
     """A check of data, of a run or of a result that did not pass (exit 1)."""
 

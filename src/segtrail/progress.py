@@ -120,10 +120,12 @@ class Narrator:
         self._redactor = Redactor({})
         self._waiting: list[str] = []
 
-    def say(self, text: str) -> None:
-        """Print one line, and keep it in the log with its time."""
+    def say(self, text: str, *, logged: bool = True) -> None:
+        """Print one line, and keep it in the log with its time unless it is not to be logged."""
         text = without_controls(text)
         self._console.print(text)
+        if not logged:
+            return
         entry = f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}"
         if self._log is None:
             self._waiting.append(entry)

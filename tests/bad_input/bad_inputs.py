@@ -17,6 +17,8 @@ from typing import Any, Literal
 import nibabel
 import numpy as np
 
+from run_copies import copy_run
+
 SHAPE = (20, 18, 14)
 AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])
 
@@ -38,7 +40,7 @@ class Bench:
         """Copy the finished run; its data set lies in ``home/data``."""
         run = self.outputs / "runs" / self.finished_run.name
         if not run.exists():
-            shutil.copytree(self.finished_run, run)
+            copy_run(self.finished_run, run)
         return run
 
     def edit_config(self, before: str, after: str) -> None:
@@ -522,6 +524,26 @@ VOLUMES = [
     ),
 ]
 
+
+def _resume_after(change: Callable[[Path], None]) -> Callable[[Bench], list[object]]:
+    """Take the seal off a finished run, as if it had been killed before its end, and change a file of it."""
+
+    def arrange(bench: Bench) -> list[object]:
+        run = bench.run()
+        lines = (run / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        (run / "journal.jsonl").write_bytes(b"".join(lines[:-1]))
+        change(run)
+        return ["resume", run]
+
+    return arrange
+
+
+def _pickle_in_last(run: Path) -> None:
+    import torch
+
+    torch.save({"schema_version": 1, "object": Path("anything")}, run / "checkpoints" / "last.pt")
+
+
 RUNS = [
     BadInput("no such run", "report", "neither a run folder nor the ID of a run", 2, _unknown_run("report")),
     BadInput("no run yet", "report latest", "There is no run in", 2, _no_run_yet),
@@ -554,6 +576,31 @@ RUNS = [
         lambda bench: ["evaluate", shutil.move(bench.run(), bench.home / bench.finished_run.name)],
     ),
     BadInput("data of other classes", "evaluate", "knows the classes", 2, _other_classes),
+    BadInput(
+        "a finished run", "resume", "there is nothing to go on with", 2, lambda bench: ["resume", bench.run()]
+    ),
+    BadInput(
+        *("more than tensors in last.pt", "resume", "holds more than tensors and plain values", 2),
+        _resume_after(_pickle_in_last),
+    ),
+    BadInput(
+        *("last.pt cut off", "resume", "last.pt is damaged", 2),
+        _resume_after(lambda run: _cut_in_half(run / "checkpoints" / "last.pt")),
+    ),
+    BadInput(
+        *("no config_resolved.yaml", "resume", "There is no configuration file", 2),
+        _resume_after(lambda run: (run / "config_resolved.yaml").unlink()),
+    ),
+    BadInput(
+        *("history.csv gone", "resume", "where last.pt knows", 2),
+        _resume_after(lambda run: (run / "history.csv").unlink()),
+    ),
+    BadInput(
+        *("a journal that is none", "resume", "is no entry of a journal", 2),
+        _resume_after(lambda run: (run / "journal.jsonl").write_bytes(b"nonsense\n") and None),
+    ),
+    BadInput("no such run", "verify", "neither a run folder nor the ID of a run", 2, _unknown_run("verify")),
+    BadInput("a sealed run", "seal", "is sealed already", 2, lambda bench: ["seal", bench.run()]),
 ]
 
 CHECKPOINTS = [

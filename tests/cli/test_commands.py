@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from run_copies import copy_run
 
 Command = Callable[..., Any]
 REPOSITORY = Path(__file__).parents[2]
@@ -125,10 +126,10 @@ def test_two_evaluations_saved_at_once_both_stay(
 
     monkeypatch.setattr(run_folder, "datetime", Stopped)
     run = tmp_path / quick_run_dir.name
-    shutil.copytree(quick_run_dir, run)
+    copy_run(quick_run_dir, run)
     for _ in range(2):
         segtrail("evaluate", run, "--data", quick_run_dir.parents[2] / "data", "--cases", "case_2", "--save")
-    names = sorted(path.name for path in (run / "evaluations").iterdir())
+    names = sorted(path.name for path in (run / "addenda" / "evaluations").iterdir())
     assert names == ["Balls_20260101_000000", "Balls_20260101_000001"]
 
 

@@ -47,7 +47,14 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 # The functions that do a command's work, by module, and the command.
 WORK = {
     "experiment.train_run": {"train_run": "train"},
+    "audit.verify": {"verify_run": "verify"},
+    "record.signing_key": {"make_key": "keys new"},
+    "record.signature": {"sign_run": "sign"},
+    "record.timestamp": {"request_timestamp": "timestamp"},
+    "record.ledger": {"anchor_run": "anchor"},
+    "experiment.seal_run": {"seal_later": "seal"},
     "experiment.resume_run": {"resume_run": "resume"},
+    "experiment.extend_run": {"extend_run": "resume train.max_epochs"},
     "experiment.cross_validate": {"cross_validate": "cv", "resume_cross_validation": "cv --resume"},
     "experiment.evaluate_run": {"evaluate_run": "evaluate"},
     "experiment.predict_run": {"predict_run": "predict"},
@@ -60,9 +67,19 @@ WORK = {
 
 
 def test_the_documents_show_every_command() -> None:
-    assert {"check", "train", "resume", "cv", "init", "report", "evaluate", "predict", "doctor", "data"} <= {
-        arguments[0] for arguments in COMMANDS
-    }
+    assert {
+        "check",
+        "train",
+        "resume",
+        "verify",
+        "cv",
+        "init",
+        "report",
+        "evaluate",
+        "predict",
+        "doctor",
+        "data",
+    } <= {arguments[0] for arguments in COMMANDS}
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -86,6 +103,9 @@ def test_a_documented_command_is_understood(
             monkeypatch.setattr(module, function, stop_at(name))
     monkeypatch.setattr(segtrail_module("record.cross_validation"), "find_cross_validation", lambda *_: None)
     monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
+    monkeypatch.setattr(run_folder.RunFolder, "read_state", lambda _: {})
+    monkeypatch.setattr(segtrail_module("cli.signing_commands"), "signing_key", lambda _: object())
+    monkeypatch.setattr(segtrail_module("cli.signing_commands"), "_new_passphrase", lambda _: None)
     monkeypatch.setattr(
         segtrail_module("record.local_paths"), "fill_in_placeholders", lambda config, *_: config
     )

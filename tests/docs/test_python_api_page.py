@@ -1,7 +1,6 @@
 """Every block of docs/python-api.md runs, one after the other, and the page names all that is public."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import segtrail
+from run_copies import copy_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "python-api.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -19,7 +19,7 @@ def workplace(tmp_path: Path, quick_run_dir: Path) -> Path:
     """A folder with ``outputs`` and ``data``, as the page supposes."""
     home = quick_run_dir.parents[2]
     for name in ("outputs", "data"):
-        shutil.copytree(home / name, tmp_path / name)
+        copy_run(home / name, tmp_path / name)
     return tmp_path
 
 

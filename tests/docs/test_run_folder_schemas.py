@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from run_copies import copy_run
 from segtrail.evaluation.metrics import metric_definitions
 from segtrail.experiment.evaluate_run import EvaluationRequest, evaluate_run
 from segtrail.progress import Narrator
@@ -28,10 +28,11 @@ JSON_FILES = {
     "metrics_summary.json": "metrics_summary.schema.json",
     "inference.json": "inference.schema.json",
     "examples/examples.json": "examples.schema.json",
+    "manifest.json": "manifest.schema.json",
 }
 STAGED_FILES = {**JSON_FILES, "regions.json": "regions.schema.json"}
 TABLES = {"history.csv": "history.table.json", "metrics_cases.csv": "metrics_cases.table.json"}
-SCHEMAS = [*STAGED_FILES.values(), "evaluation.schema.json"]
+SCHEMAS = [*STAGED_FILES.values(), "evaluation.schema.json", "journal.schema.json"]
 METRIC_COLUMNS = metric_definitions(())  # explained where their table is
 PLACEHOLDERS = ("NETWORK", "RANK", "CASE", "DATASET", "YYYYMMDD", "HHMMSS")
 PARSERS = {"string": str, "integer": int, "number": float}
@@ -109,7 +110,7 @@ def problems_of_value(constraints: dict[str, Any], value: Any) -> list[str]:
 def saved_evaluation(quick_run_dir: Path, tmp_path: Path) -> tuple[dict[str, Any], Path]:
     """The answer of an evaluation of one case, and a copy of the run in which it was saved."""
     run_dir = tmp_path / "runs" / quick_run_dir.name
-    shutil.copytree(quick_run_dir, run_dir)
+    copy_run(quick_run_dir, run_dir)
     data_root = recall_data_root(quick_run_dir)
     assert data_root is not None
     case = read_json(run_dir / "dataset_summary.json")["split"]["val"][0]
@@ -151,6 +152,19 @@ def test_a_key_that_is_missing_is_found(quick_run_dir: Path, file: str, schema_n
     content = json.loads((quick_run_dir / file).read_text(encoding="utf-8"))
     for key in content:
         assert problems(schema_name, {name: value for name, value in content.items() if name != key}) != []
+
+
+@pytest.mark.parametrize("run", ["quick_run_dir", "staged_run_dir"])
+def test_every_line_of_a_journal_follows_its_schema_and_is_explained(
+    run: str, request: pytest.FixtureRequest
+) -> None:
+    lines = (request.getfixturevalue(run) / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+    section = documented_sections()["journal.jsonl"]
+    for line in map(json.loads, lines):
+        assert problems("journal.schema.json", line) == []
+        assert {name for name in (line["action"], *line["details"]) if f"`{name}`" not in section} <= {
+            "resumed"
+        }
 
 
 def test_a_run_that_has_not_ended_follows_its_schema(quick_run_dir: Path) -> None:
@@ -214,7 +228,7 @@ def test_an_evaluation_follows_its_schema_printed_and_saved(
     saved_evaluation: tuple[dict[str, Any], Path],
 ) -> None:
     printed, run_dir = saved_evaluation
-    saved = [read_json(path) for path in run_dir.glob("evaluations/*/evaluation.json")]
+    saved = [read_json(path) for path in run_dir.glob("addenda/evaluations/*/evaluation.json")]
     assert len(saved) == 1
     assert problems("evaluation.schema.json", json.loads(json.dumps(printed))) == []
     assert problems("evaluation.schema.json", saved[0]) == []
@@ -230,7 +244,7 @@ def test_every_file_of_a_run_is_documented(
 
 def test_a_file_that_is_not_documented_is_found(quick_run_dir: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / quick_run_dir.name
-    shutil.copytree(quick_run_dir, run_dir)
+    copy_run(quick_run_dir, run_dir)
     (run_dir / "predictions" / "surprise.txt").touch()
     assert undocumented_files(run_dir) == ["predictions/surprise.txt"]
 
@@ -245,7 +259,7 @@ def test_every_key_of_a_json_schema_is_explained_on_the_page(file: str, schema_n
 def test_every_key_of_an_evaluation_is_explained_on_the_page() -> None:
     pages = documented_sections()
     files = (
-        "evaluations/DATASET_YYYYMMDD_HHMMSS/evaluation.json",
+        "addenda/evaluations/DATASET_YYYYMMDD_HHMMSS/evaluation.json",
         "metrics_summary.json",
         "metrics_cases.csv",
         "inference.json",

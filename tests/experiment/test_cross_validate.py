@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +15,12 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from run_copies import copy_run
 from segtrail.errors import Interrupted, TrainingFailed
 from segtrail.evaluation.records import SELECTION_CAUTION
-from segtrail.experiment import cross_validate
+from segtrail.experiment import fold_training
 from segtrail.record.local_paths import recall_data_root
+from segtrail.training import loop
 
 Command = Callable[..., Any]
 CHANGES = ("split.val=null", "train.max_epochs=1", "report.enabled=false")
@@ -26,7 +29,7 @@ CHANGES = ("split.val=null", "train.max_epochs=1", "report.enabled=false")
 @pytest.fixture
 def cv_dir(tmp_path: Path, finished_cv_dir: Path) -> Path:
     """A copy of the finished cross-validation, with its runs, that a test may change."""
-    shutil.copytree(finished_cv_dir.parents[1], tmp_path / "outputs")
+    copy_run(finished_cv_dir.parents[1], tmp_path / "outputs")
     return tmp_path / "outputs" / "cv" / finished_cv_dir.name
 
 
@@ -35,23 +38,23 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Stop where a fold would be trained, and keep the notes of the runs that were asked for."""
     asked: list[str] = []
 
-    def stop(_config: Any, _narrator: Any, note: str, _command: list[str]) -> None:
+    def stop(_config: Any, _narrator: Any, note: str, *_: Any) -> None:
         asked.append(note)
         raise TrainingFailed("The loss is not finite.")
 
-    monkeypatch.setattr(cross_validate, "train_run", stop)
+    monkeypatch.setattr(fold_training, "train_run", stop)
     return asked
 
 
 def interrupt_second_fold(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    train_run = cross_validate.train_run
+    train_run = fold_training.train_run
 
-    def interrupted(config: Any, narrator: Any, note: str, command: list[str]) -> Any:
+    def interrupted(config: Any, narrator: Any, note: str, *more: Any) -> Any:
         if note.startswith("fold 2"):
             raise error
-        return train_run(config, narrator, note, command)
+        return train_run(config, narrator, note, *more)
 
-    monkeypatch.setattr(cross_validate, "train_run", interrupted)
+    monkeypatch.setattr(fold_training, "train_run", interrupted)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -206,11 +209,11 @@ def test_a_kill_between_the_folds_loses_nothing(
     tmp_path: Path, tiny_config: Path, finished_cv_dir: Path, segtrail: Command
 ) -> None:
     code = (
-        "import os, sys\nfrom segtrail.cli import main\nfrom segtrail.experiment import cross_validate\n"
-        "train_run = cross_validate.train_run\n"
-        "def killed(config, narrator, note, command):\n"
-        "    return os._exit(9) if note.startswith('fold 2') else train_run(config, narrator, note, command)\n"
-        "cross_validate.train_run = killed\n"
+        "import os, sys\nfrom segtrail.cli import main\nfrom segtrail.experiment import fold_training\n"
+        "train_run = fold_training.train_run\n"
+        "def killed(config, narrator, note, *more):\n"
+        "    return os._exit(9) if note.startswith('fold 2') else train_run(config, narrator, note, *more)\n"
+        "fold_training.train_run = killed\n"
         "main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "cv", str(tiny_config), *CHANGES, "--folds", "2"]
@@ -223,6 +226,53 @@ def test_a_kill_between_the_folds_loses_nothing(
     )
     assert segtrail("cv", "--resume", cv).exit_code == 0
     assert read_json(cv / "cv.json")["folds"][0] == record["folds"][0]
+    assert without_runs(read_table(cv)) == without_runs(read_table(finished_cv_dir))
+
+
+@pytest.fixture
+def stopped_in_second_fold(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A cross-validation that SIGTERM stopped while the network of its second fold was trained."""
+    steps = [0]
+    run_step = loop.Training._run_step
+
+    def count(*arguments: Any) -> Any:
+        steps[0] += 1
+        if steps[0] == 5:
+            signal.raise_signal(signal.SIGTERM)
+        return run_step(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Training, "_run_step", count)
+        assert segtrail("cv", tiny_config, *CHANGES, "--folds", "2").exit_code == 130
+    cv = only_cv(tmp_path)
+    assert [fold["status"] for fold in read_json(cv / "cv.json")["folds"]] == ["finished", "interrupted"]
+    return cv
+
+
+def test_the_run_that_was_stopped_goes_on(
+    stopped_in_second_fold: Path, finished_cv_dir: Path, segtrail: Command
+) -> None:
+    cv = stopped_in_second_fold
+    run = run_of(cv, 2)
+    assert segtrail("cv", "--resume", cv).exit_code == 0
+    assert run_of(cv, 2) == run
+    assert len(read_json(run / "run.json")["resumed"]) == 1
+    assert without_runs(read_table(cv)) == without_runs(read_table(finished_cv_dir))
+
+
+def test_a_run_that_can_not_go_on_with_the_same_bits_is_trained_anew(
+    stopped_in_second_fold: Path, finished_cv_dir: Path, segtrail: Command
+) -> None:
+    cv = stopped_in_second_fold
+    run = run_of(cv, 2)
+    state = read_json(run / "run.json")
+    edit_json(run / "run.json", device=state["device"] | {"threads": 7})
+    result = segtrail("cv", "--resume", cv)
+    assert result.exit_code == 0, result.stderr
+    assert "Fold 2 is trained anew, since its run can't be gone on with" in result.stdout
+    assert run_of(cv, 2) != run
     assert without_runs(read_table(cv)) == without_runs(read_table(finished_cv_dir))
 
 
@@ -310,13 +360,13 @@ def test_data_that_changed_are_refused_and_nothing_is_written(
 def test_data_that_change_while_a_fold_is_trained_stop_it(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_run = cross_validate.train_run
+    train_run = fold_training.train_run
 
     def change_and_train(*arguments: Any) -> Any:
         edit_json(tmp_path / "data" / "dataset.json", release="1.1")
         return train_run(*arguments)
 
-    monkeypatch.setattr(cross_validate, "train_run", change_and_train)
+    monkeypatch.setattr(fold_training, "train_run", change_and_train)
     result = segtrail("cv", tiny_config, *CHANGES, "--folds", 2)
     assert result.exit_code == 2
     assert "The data changed while" in result.stderr

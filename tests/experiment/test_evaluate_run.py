@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from run_copies import copy_run
 
 Command = Callable[..., Any]
 
@@ -57,11 +58,16 @@ def test_save_keeps_table_and_predictions_in_the_run(
     tmp_path: Path, quick_run_dir: Path, segtrail: Command
 ) -> None:
     run = tmp_path / quick_run_dir.name
-    shutil.copytree(quick_run_dir, run)
+    copy_run(quick_run_dir, run)
     assert segtrail("evaluate", run, data_of(quick_run_dir), "--cases", "case_2", "--save").exit_code == 0
-    (saved,) = (run / "evaluations").iterdir()
+    (saved,) = (run / "addenda" / "evaluations").iterdir()
     names = sorted(path.relative_to(saved).as_posix() for path in saved.rglob("*.*"))
-    assert names == ["evaluation.json", "metrics_cases.csv", "predictions/case_2.nii.gz"]
+    assert names == [
+        "data_access.jsonl",
+        "evaluation.json",
+        "metrics_cases.csv",
+        "predictions/case_2.nii.gz",
+    ]
 
 
 def test_the_last_checkpoint_can_be_measured_too(quick_run_dir: Path, segtrail: Command) -> None:
@@ -108,7 +114,7 @@ def test_a_run_that_was_moved_asks_where_its_data_lie_and_takes_the_answer(
     tmp_path: Path, quick_run_dir: Path, segtrail: Command
 ) -> None:
     run = tmp_path / "archive" / quick_run_dir.name
-    shutil.copytree(quick_run_dir, run)
+    copy_run(quick_run_dir, run)
     asked = segtrail("evaluate", run)
     assert asked.exit_code == 2
     assert "--data DIR" in asked.stderr
@@ -144,9 +150,9 @@ def test_an_evaluation_that_can_not_be_saved_leaves_nothing_half_done(
         raise OSError(28, "No space left on device")
 
     run = tmp_path / quick_run_dir.name
-    shutil.copytree(quick_run_dir, run)
+    copy_run(quick_run_dir, run)
     monkeypatch.setattr(evaluate_run, "write_case_table", refuse)
     result = segtrail("evaluate", run, data_of(quick_run_dir), "--save")
     assert result.exit_code == 2
     assert "No space left" in result.stderr
-    assert list((run / "evaluations").iterdir()) == []
+    assert list((run / "addenda" / "evaluations").iterdir()) == []

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from run_copies import copy_run
 from segtrail.errors import InputError, TrainingFailed
 from segtrail.experiment import prediction_work as module
 from segtrail.inference.network_pass import NetworkPass
@@ -253,7 +254,7 @@ def test_outputs_of_another_origin_are_refused_and_stay_unless_overwritten(
     expected: str,
 ) -> None:
     run = tmp_path / quick_run_dir.name
-    shutil.copytree(quick_run_dir, run)
+    copy_run(quick_run_dir, run)
     predict(images, run=run)
     change(images, tmp_path / "out", run)
     before = files_in(tmp_path / "out")
@@ -543,6 +544,7 @@ import os, sys
 from pathlib import Path
 from segtrail import atomic
 from segtrail.cli import main
+from run_copies import copy_run
 
 count = 0
 replace = Path.replace

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from segtrail import atomic
+from segtrail.record.seal import read_seal
 from segtrail.training import loop
 
 Command = Callable[..., Any]
@@ -110,7 +111,7 @@ def kill_at_each(
 def begun_run(folder: Path) -> Path | None:
     """Return the run that was begun and has not come to its end."""
     for path in (folder / "outputs" / "runs").glob("*/run.json"):
-        if read_state(path.parent)["status"] == "running":
+        if read_seal(path.parent) is None:
             return path.parent
     return None
 
@@ -282,3 +283,44 @@ def test_a_run_goes_on_where_its_data_and_its_folder_were_moved_to(
     data = shutil.move(tmp_path / "data", tmp_path / "moved_data")
     assert segtrail("resume", moved, "--data", data).exit_code == 0
     assert read_state(Path(moved))["status"] == "finished"
+
+
+def test_a_finished_run_is_extended_into_a_new_one_that_names_it(
+    tmp_path: Path, tiny_config: Path, segtrail: Command
+) -> None:
+    constant = ("optim.schedule.name=constant", "report.enabled=false", "train.ema_decay=0.9")
+    assert segtrail("train", tiny_config, *constant, "train.max_epochs=4").exit_code == 0
+    expected = result_of(only_run(tmp_path))
+    shutil.move(tmp_path / "outputs" / "runs", tmp_path / "longer")
+    assert segtrail("train", tiny_config, *constant).exit_code == 0
+    parent = only_run(tmp_path)
+    before = result_files(parent)
+    answer = segtrail("resume", parent, "train.max_epochs=4", "--json")
+    assert answer.exit_code == 0, answer.stderr
+    run = Path(json.loads(answer.stdout)["run_dir"])
+    assert result_of(run) == expected
+    origin = read_state(run)["parent"]
+    assert (origin["run_id"], origin["stage"], origin["epoch"]) == (parent.name, "main", 2)
+    assert result_files(parent) == before
+    assert segtrail("verify", run).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("train.max_epochs=2", "but the run has 2 epochs already"),
+        ("optim.lr=1", "nothing else of it can be changed"),
+    ],
+)
+def test_a_finished_run_is_extended_only_by_more_epochs(
+    quick_run_dir: Path, segtrail: Command, change: str, words: str
+) -> None:
+    result = segtrail("resume", quick_run_dir, change)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_an_interrupted_run_is_not_extended(interrupted: Path, segtrail: Command) -> None:
+    result = segtrail("resume", interrupted, "train.max_epochs=9")
+    assert result.exit_code == 2
+    assert "is not finished" in result.stderr

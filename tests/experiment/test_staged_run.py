@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -15,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+from run_copies import copy_run
 from segtrail.experiment import train_stages
 from segtrail.training import loop
 
@@ -213,12 +213,12 @@ def test_spawned_workers_give_the_same_run_as_none(
 def test_evaluate_and_predict_give_the_label_maps_of_the_run(
     tmp_path: Path, staged_run_dir: Path, staged_data: Path, segtrail: Command
 ) -> None:
-    run = Path(shutil.copytree(staged_run_dir, tmp_path / "runs" / staged_run_dir.name))
+    run = copy_run(staged_run_dir, tmp_path / "runs" / staged_run_dir.name)
     expected = label_maps(run / "predictions")
     assert sorted(expected) == ["case_4.nii.gz", "case_5.nii.gz"]
     result = segtrail("evaluate", run, staged_data, "--cases", "case_4,case_5", "--save", "--json")
     assert result.exit_code == 0, result.stderr
-    (evaluation,) = (run / "evaluations").iterdir()
+    (evaluation,) = (run / "addenda" / "evaluations").iterdir()
     assert label_maps(evaluation / "predictions") == expected
     assert json.loads(result.stdout)["inference"] == read_json(run / "inference.json")["cases"]
 

@@ -13,6 +13,8 @@ import pytest
 import torch
 import yaml
 
+from run_copies import copy_run
+
 Command = Callable[..., Any]
 CONTRACT = (
     "run.json",
@@ -275,7 +277,7 @@ def test_a_moved_run_still_reports_and_evaluates(
     tmp_path: Path, quick_run_dir: Path, segtrail: Command
 ) -> None:
     moved = tmp_path / "elsewhere" / quick_run_dir.name
-    shutil.copytree(quick_run_dir, moved)
+    copy_run(quick_run_dir, moved)
     assert segtrail("report", moved).exit_code == 0
     assert segtrail("evaluate", moved, quick_run_dir.parents[2] / "data").exit_code == 0
 

@@ -9,7 +9,9 @@ import typer
 from segtrail.cli.answers import end_with
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.machine_commands import doctor
+from segtrail.cli.record_commands import seal, verify
 from segtrail.cli.run_commands import evaluate, predict, report
+from segtrail.cli.signing_commands import anchor, keys_app, sign, timestamp
 from segtrail.cli.training_commands import cv, resume, train
 from segtrail.errors import Interrupted
 from segtrail.version import __version__
@@ -23,9 +25,25 @@ app = typer.Typer(
 
 data_app = typer.Typer(help="Get public data sets.")
 
-for command in (init, check, train, resume, cv, evaluate, predict, report, doctor):
+for command in (
+    init,
+    check,
+    train,
+    resume,
+    cv,
+    evaluate,
+    predict,
+    report,
+    verify,
+    seal,
+    sign,
+    timestamp,
+    anchor,
+    doctor,
+):
     app.command()(command)
 app.add_typer(data_app, name="data")
+app.add_typer(keys_app, name="keys")
 data_app.command()(download)
 
 # A wrong command line; typer names only this subclass in every version.

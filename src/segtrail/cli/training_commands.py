@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segtrail.cli.answers import Json, narrator_for, print_json, sentences_for_errors
+from segtrail.cli.signing_commands import Key, sign_ended_run, signing_key
 from segtrail.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,14 +43,15 @@ def train(
             "--resume", metavar="RUN", help="Go on with a run, as segtrail resume does.", show_default=False
         ),
     ] = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Train a network and leave a complete run folder."""
+    """Train a network and leave a complete run folder, signed where there is a key."""
     if resume_from is not None:
         given_too = [*filter(None, [config, config_file]), *(overrides or [])]
         with sentences_for_errors(as_json):
             _refuse_settings([*map(str, given_too), *(["--note"] if note else [])], "run")
-        resume(resume_from, data=data, as_json=as_json)
+        resume(resume_from, data=data, key=key, as_json=as_json)
         return
     with sentences_for_errors(as_json) as answers:
         given = _given_config("train configs/quick.yaml", config, config_file, overrides or [])
@@ -58,13 +60,21 @@ def train(
         from segtrail.experiment.train_run import train_run
 
         command = ["segtrail", "train", *given.words, *_options({"--data": data, "--note": note})]
+        opened_key = signing_key(key)
         run = train_run(settings, narrator_for(as_json), note, command)
+        sign_ended_run(run.folder, opened_key, as_json)
         if as_json:
             print_json(_describe_run(run), answers)
 
 
 def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a run ID, or `latest`.")],
+    more_epochs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="train.max_epochs=N", help="Extends a finished run into a new one.", show_default=False
+        ),
+    ] = None,
     data: Data = None,
     allow_different: Annotated[
         bool,
@@ -73,6 +83,7 @@ def resume(
             help="Go on although threads, device, versions, code or data are others; the run is marked so.",
         ),
     ] = False,
+    key: Key = None,
     output_root: Annotated[
         Path, typer.Option(help="Folder whose runs/ is searched for IDs and `latest`.")
     ] = Path("outputs"),
@@ -84,11 +95,20 @@ def resume(
 
         folder = find_run(run, output_root.expanduser())
 
-        from segtrail.experiment.resume_run import resume_run
-
-        command = ["segtrail", "resume", run, *_options({"--data": data})]
+        narrator, opened_key = narrator_for(as_json), signing_key(key)
+        command = ["segtrail", "resume", run, *(more_epochs or []), *_options({"--data": data})]
         command += ["--allow-different"] if allow_different else []
-        finished = resume_run(folder, narrator_for(as_json), data, command, allow_different=allow_different)
+        if more_epochs:
+            from segtrail.experiment.extend_run import extend_run
+
+            finished = extend_run(
+                folder, more_epochs, narrator, data, command, allow_different=allow_different
+            )
+        else:
+            from segtrail.experiment.resume_run import resume_run
+
+            finished = resume_run(folder, narrator, data, command, allow_different=allow_different)
+        sign_ended_run(finished.folder, opened_key, as_json)
         if as_json:
             print_json(_describe_run(finished), answers)
 

@@ -2,10 +2,8 @@
 
 import shlex
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,9 +20,9 @@ from segtrail.experiment.earlier_folds import (
     describe_other_versions,
     fault_of_finished_fold,
 )
+from segtrail.experiment.fold_training import CrossValidationWork, train_fold
 from segtrail.experiment.preparation import cache_folder, redactor_for
 from segtrail.experiment.recorded_config import read_recorded_config
-from segtrail.experiment.train_run import train_run
 from segtrail.progress import Narrator
 from segtrail.record.cross_validation import (
     CrossValidationFolder,
@@ -34,20 +32,9 @@ from segtrail.record.cross_validation import (
 )
 from segtrail.record.local_paths import forget_paths, remember_paths
 from segtrail.record.resolved_config import write_resolved_config
-from segtrail.record.run_folder import RunFolder, describe_environment, read_json, utc_now
-from segtrail.report.wording import format_count, format_duration
+from segtrail.record.run_folder import describe_environment, utc_now
+from segtrail.report.wording import format_count
 from segtrail.version import __version__
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A cross-validation in hand; its record changes, and is written after each change."""
-
-    folder: CrossValidationFolder
-    record: CrossValidationRecord
-    config: Config
-    command: list[str]
-    narrator: Narrator
 
 
 def cross_validate(
@@ -80,7 +67,7 @@ def cross_validate(
         with _alone_in(folder):
             record = _open_record(folder, config, folds, data, note, command)
             _say_start(folder, record, data, narrator)
-            return _train_what_is_missing(_Work(folder, record, config, command, narrator))
+            return _train_what_is_missing(CrossValidationWork(folder, record, config, command, narrator))
     finally:
         if not folder.record_file.exists():
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -90,7 +77,7 @@ def cross_validate(
 def resume_cross_validation(
     folder: CrossValidationFolder, data_root: Path | None, narrator: Narrator, command: list[str]
 ) -> CrossValidationResult:
-    """Go on with a cross-validation: folds that are done are kept, all others are trained as new runs.
+    """Go on with a cross-validation: folds that are done are kept, the run in hand goes on, all others are trained.
 
     Args:
         folder: Its folder.
@@ -111,7 +98,7 @@ def resume_cross_validation(
         record = folder.read_record()
         config = read_recorded_config(folder.path, folder.output_root, data_root)
         _refuse_changed_data(record, _read_data(config, narrator))
-        work = _Work(folder, record, config, command, narrator)
+        work = CrossValidationWork(folder, record, config, command, narrator)
         _note_resumption(work)
         return _train_what_is_missing(work)
 
@@ -163,7 +150,7 @@ def _say_start(
     )
 
 
-def _note_resumption(work: _Work) -> None:
+def _note_resumption(work: CrossValidationWork) -> None:
     """Look at every fold again, and write down that the work goes on."""
     folder, record = work.folder, work.record
     environment = describe_environment()
@@ -172,7 +159,7 @@ def _note_resumption(work: _Work) -> None:
     for fold in record.folds:
         if fold.status == "finished" and (fault := fault_of_finished_fold(folder, record, fold)):
             work.narrator.say(f"Fold {fold.fold} of {record.n_folds} is trained again: {fault}")
-            fold.status = "waiting"
+            fold.status, fold.run_id = "waiting", None
     record.resumed.append(
         Resumption(resumed_utc=utc_now(), segtrail_version=__version__, environment=environment)
     )
@@ -185,50 +172,16 @@ def _note_resumption(work: _Work) -> None:
     )
 
 
-def _train_what_is_missing(work: _Work) -> CrossValidationResult:
+def _train_what_is_missing(work: CrossValidationWork) -> CrossValidationResult:
     folder, record = work.folder, work.record
     with _marked(work), _writing(folder):
         for fold in record.folds:
             if fold.status != "finished":
-                _train_fold(work, fold)
+                train_fold(work, fold)
         result = pool_results(folder, record, work.config)
         _end(work, "finished", "all folds were trained")
     work.narrator.say(f"Cross-validation: {folder.path}")
     return result
-
-
-def _train_fold(work: _Work, fold: FoldEntry) -> None:
-    """Train the run of a fold; what is said meanwhile comes to the log of that run."""
-    folder, record, narrator = work.folder, work.record, work.narrator
-    fold.status, fold.run_id, fold.seconds, fold.error = "running", None, None, None
-    folder.write_record(record)
-    name = f"Fold {fold.fold} of {record.n_folds}"
-    narrator.say(f"{name}: {format_count(len(fold.train), 'case')} train, {len(fold.val)} validate.")
-    note = f"{name.lower()} of {folder.cv_id}" + (f": {record.note}" if record.note else "")
-    started = time.perf_counter()
-    try:
-        run = train_run(_fold_config(work.config, fold), narrator, note, work.command).folder
-        fold.run_id, fold.seconds = run.run_id, round(time.perf_counter() - started, 3)
-        _refuse_other_data(record, run)
-        fold.status = "finished"
-        folder.write_record(record)
-        narrator.say(f"{name} is done, in {format_duration(fold.seconds)}.")
-    finally:
-        narrator.detach_log()
-
-
-def _refuse_other_data(record: CrossValidationRecord, run: RunFolder) -> None:
-    if read_json(run.path / "dataset_summary.json")["fingerprint"] != record.dataset_fingerprint:
-        raise InputError(
-            f"The data changed while {record.cv_id} was trained: those of {run.run_id} are others than at its begin. "
-            "Bring back the files as they were, or begin anew."
-        )
-
-
-def _fold_config(config: Config, fold: FoldEntry) -> Config:
-    """Name the cases of a fold; those of the test take no part, so that they are not looked at once per fold."""
-    named = {"train": fold.train, "val": fold.val, "test": ()}
-    return config.model_copy(update={"split": config.split.model_copy(update=named)})
 
 
 def _fingerprint(data: CheckedData) -> str:
@@ -243,7 +196,9 @@ def _refuse_changed_data(record: CrossValidationRecord, data: CheckedData) -> No
         )
 
 
-def _end(work: _Work, status: Literal["interrupted", "failed", "finished"], because: str) -> None:
+def _end(
+    work: CrossValidationWork, status: Literal["interrupted", "failed", "finished"], because: str
+) -> None:
     record, redacted = work.record, redactor_for(work.config).redact(because)
     for fold in record.folds:
         if fold.status == "running":
@@ -253,7 +208,7 @@ def _end(work: _Work, status: Literal["interrupted", "failed", "finished"], beca
 
 
 @contextmanager
-def _marked(work: _Work) -> Iterator[None]:
+def _marked(work: CrossValidationWork) -> Iterator[None]:
     """Whatever ends the work early is written into the record, and told with the command that goes on."""
     try:
         yield
@@ -279,7 +234,7 @@ def _is_in_vain(record: CrossValidationRecord, error: SegtrailError) -> bool:
     return isinstance(error, InputError | CheckFailed) and not record.n_finished and not record.resumed
 
 
-def _way_on(work: _Work) -> str:
+def _way_on(work: CrossValidationWork) -> str:
     return (
         f"{work.record.n_finished} of {work.record.n_folds} folds are done; "
         f"`segtrail cv --resume {shlex.quote(str(work.folder.path))}` goes on with the others."

@@ -28,7 +28,11 @@ from segtrail.inference.guard_note import describe_note
 from segtrail.inference.likeness import TrainingRange
 from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
 from segtrail.progress import Narrator
+from segtrail.record.addenda import Addenda
+from segtrail.record.journal import DATA_ACCESS, Journal
+from segtrail.record.manifest import ADDENDA
 from segtrail.record.run_folder import RunFolder, claim_folder, read_json, utc_now
+from segtrail.record.seal import read_seal
 
 SCHEMA_VERSION = 1
 
@@ -78,6 +82,8 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
     sides = _sides(run, checked.usable)
     description = replace(description, cases=tuple(case for case in description.cases if case.case in sides))
     with _saving(run, description) if request.save else nullcontext() as folder:
+        if folder is not None:
+            _note_data(run, trained, checked.usable, folder)
         results, seen = _evaluate(trained, description, sides, folder, narrator)
         answer = _answer(run, request, trained, description, results)
         answer["inference"] = seen
@@ -115,6 +121,17 @@ def _evaluate(
                 write_label_map(path, case.prediction, case.volume.placement)
             tracker.advance(case.case)
     return results, seen
+
+
+def _note_data(run: RunFolder, trained: TrainedNetwork, scans: Sequence[CaseScan], folder: Path) -> None:
+    """Write into a journal beside the results which data they are of."""
+    Journal(folder / DATA_ACCESS, trained.config.project.operator).write(
+        "data used",
+        purpose="evaluate",
+        cases={scan.case: scan.hashes() for scan in scans},
+        run_id=run.run_id,
+        checkpoint_sha256=trained.checkpoint_sha256,
+    )
 
 
 def _answer(
@@ -196,14 +213,17 @@ def _sides(run: RunFolder, scans: Sequence[CaseScan]) -> dict[str, str]:
 
 @contextmanager
 def _saving(run: RunFolder, description: DatasetDescription) -> Iterator[Path]:
-    """Give a new folder under ``evaluations``; when the block fails, it goes again."""
+    """Give a new folder under ``evaluations``, of a sealed run in its addenda; when the block fails, it goes again."""
     safe_name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in description.name)
-    evaluations = run.path / "evaluations"
+    is_sealed = read_seal(run.path) is not None
+    evaluations = run.path / ADDENDA / "evaluations" if is_sealed else run.path / "evaluations"
     folder: Path | None = None
     try:
         folder = claim_folder(evaluations, safe_name)
         (folder / "predictions").mkdir()
         yield folder
+        if is_sealed:
+            Addenda(run.path, run.read_state().get("operator")).note_folder(folder, "evaluation saved")
     except BaseException as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -33,6 +33,7 @@ class OpenedRun:
         compute: Device and precision.
         stages: The networks in their order, with fresh weights.
         own_code: SHA-256 of the user's own code, by the path that the configuration names it with.
+        preprocessed: The cases whose files were read to preprocess them now, by stage; the others were in the cache.
         seconds: How long each part of this took.
     """
 
@@ -41,6 +42,7 @@ class OpenedRun:
     compute: Compute
     stages: list[Stage]
     own_code: dict[str, str | None]
+    preprocessed: dict[str, list[str]]
     seconds: dict[str, float]
 
 
@@ -68,24 +70,24 @@ def open_run(config: Config, narrator: Narrator, claims: ExitStack) -> OpenedRun
         compute, networks = set_up_networks(config, data.description)
         require_disk(config, networks.values(), len(data.split.val) + len(data.split.test))
     with timed(seconds, "preprocess"):
-        prepared = _preprocess(config, data, narrator, claims)
+        prepared, preprocessed = _preprocess(config, data, narrator, claims)
     config, stages = settle_stages(config, data, compute, networks, prepared)
-    opened = OpenedRun(config, data, compute, stages, own_code, seconds)
+    opened = OpenedRun(config, data, compute, stages, own_code, preprocessed, seconds)
     _rehearse(opened)
     return opened
 
 
 def _preprocess(
     config: Config, data: PreparedData, narrator: Narrator, claims: ExitStack
-) -> dict[str, dict[str, PreparedCase]]:
+) -> tuple[dict[str, dict[str, PreparedCase]], dict[str, list[str]]]:
     """Preprocess the cases for every stage; their cache entries are kept for as long as the claims last."""
     scans = [data.scans[case] for case in [*data.split.train, *data.split.val]]
-    prepared = {}
+    prepared, made = {}, {}
     for name, stage in config.stage_configs().items():
         cache = VolumeCache(cache_folder(config), stage.preprocess.cache_limit_gb)
         claims.enter_context(cache.claim(scans, stage.preprocess))
-        prepared[name] = prepare_volumes(stage.preprocess, data, cache, narrator)
-    return prepared
+        prepared[name], made[name] = prepare_volumes(stage.preprocess, data, cache, narrator)
+    return prepared, made
 
 
 def _rehearse(opened: OpenedRun) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from segtrail.inference.regions import Box
 from segtrail.inference.trained import TrainedNetwork
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
+from segtrail.record.journal import DATA_ACCESS, Journal
 from segtrail.record.prediction import CaseEntry, PredictionFolder, PredictionRecord, RecordedFile
 from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import describe_environment, utc_now
@@ -58,6 +59,7 @@ class PredictionWork:
         self._folder, self._record = folder, record
         self._trained, self._known, self._narrator = trained, known, narrator
         self._redactor = Redactor({})
+        self._journal = Journal(folder.path / DATA_ACCESS, trained.config.project.operator)
         self._unlike = _UnlikeImages(narrator)
         self.failures: dict[str, str] = {}
 
@@ -89,6 +91,14 @@ class PredictionWork:
         started = time.perf_counter()
         case, files = task.image.case, task.image.files
         inputs = tuple(RecordedFile(self._redactor.redact_path(file), hash_or_none(file)) for file in files)
+        self._journal.write(
+            "data used",
+            purpose="predict",
+            case=case,
+            inputs=[asdict(file) for file in inputs],
+            run_id=self._record.run_id,
+            checkpoint_sha256=self._trained.checkpoint_sha256,
+        )
         before = self._record.cases.get(case)
         entry = CaseEntry(case, "started", circumstance, inputs)
         self._keep(_started_again(entry, before))

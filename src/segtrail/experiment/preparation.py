@@ -50,6 +50,10 @@ class PreparedData:
     groups: list[tuple[str, ...]]
     summary: dict[str, Any]
 
+    def hashes(self, cases: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the hashes of the files of cases, for the journal: ``image`` and ``label`` by case."""
+        return {case: self.scans[case].hashes() for case in cases}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -257,7 +261,7 @@ def redactor_for(config: Config) -> Redactor:
 
 def prepare_volumes(
     config: PreprocessConfig, data: PreparedData, cache: VolumeCache, narrator: Narrator
-) -> dict[str, PreparedCase]:
+) -> tuple[dict[str, PreparedCase], list[str]]:
     """Preprocess every case of the split that is not in the cache yet.
 
     Args:
@@ -267,22 +271,23 @@ def prepare_volumes(
         narrator: Hears of progress.
 
     Returns:
-        The cases of training and validation by name.
+        The cases of training and validation by name, and those whose files were read for it.
     """
     names = [*data.split.train, *data.split.val]
-    prepared, found = {}, 0
+    prepared, made = {}, []
     with narrator.track("Preprocessing", len(names)) as tracker:
         for name in names:
             case, was_there = cache.prepare(
                 data.description.root, data.description.case(name), data.scans[name], config
             )
             prepared[name] = case
-            found += was_there
+            made += [] if was_there else [name]
             tracker.advance(name)
     assert config.spacing is not None
     spacing = " x ".join(f"{mm:g}" for mm in config.spacing)
+    found = len(names) - len(made)
     narrator.say(f"Preprocessed {len(names)} volumes at {spacing} mm; {found} of them were in the cache.")
-    return prepared
+    return prepared, made
 
 
 def hash_own_code(config: Config) -> dict[str, str | None]:

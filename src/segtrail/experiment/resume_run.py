@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from segtrail.errors import InputError
+from segtrail.errors import ConditionsDiffer, InputError
+from segtrail.experiment.journal_events import reading_events
 from segtrail.experiment.opened_run import open_run
 from segtrail.experiment.preparation import redactor_for
 from segtrail.experiment.recorded_config import read_recorded_config
@@ -17,6 +18,7 @@ from segtrail.progress import Narrator
 from segtrail.record.history import roll_back_history
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.run_folder import RunFolder, utc_now
+from segtrail.record.seal import read_seal
 from segtrail.report.typeset import import_typst
 from segtrail.report.wording import format_count
 from segtrail.training.checkpoint import FINDERS, load_checkpoint
@@ -44,36 +46,43 @@ def resume_run(
         The finished run.
 
     Raises:
-        InputError: The run is finished, another program works in it, its folder is damaged, or conditions differ.
+        InputError: The run is finished, another program works in it, or its folder is damaged.
+        ConditionsDiffer: Its bits depend on something that is not as it was.
         CheckFailed: The data did not pass their checks.
         TrainingFailed: The training had to stop; the run folder says why.
         Interrupted: The user stopped it again.
     """
+    _refuse_sealed(folder)  # before it is held, since nothing is written into a sealed folder
     with folder.held(), ExitStack() as claims:
-        _refuse_finished(folder)
-        earlier = _read_earlier(folder.path / "checkpoints")
+        _refuse_sealed(folder)
+        earlier = read_earlier(folder.path / "checkpoints")
         config = read_recorded_config(folder.path, folder.path.parent.parent, data_root)
         if config.report.enabled:
             import_typst()
         opened = open_run(config, narrator, claims)
         differences = find_differences(folder, opened)
-        _refuse_different(folder, differences, allow_different)
+        refuse_different(folder, differences, allow_different=allow_different)
         _roll_back(folder, earlier)
         narrator.attach_log(folder.path / "train.log", redactor_for(config))
         remember_paths(folder.path, config.paths)
-        _write_resumption(folder, earlier, differences, redactor_for(config).redact_command(command or []))
+        redacted = redactor_for(config).redact_command(command or [])
+        resumption = _describe_position(earlier, differences, redacted)
+        _write_resumption(folder, resumption)
+        folder.open_journal(config.project.operator).write_all(
+            [("resumed", resumption), *reading_events(opened)]
+        )
         return finish_run(
             folder, opened, narrator, _describe_resumption(folder, earlier, differences), earlier
         )
 
 
-def _refuse_finished(folder: RunFolder) -> None:
-    if folder.read_state()["status"] == "finished":
+def _refuse_sealed(folder: RunFolder) -> None:
+    if read_seal(folder.path) is not None:
         raise InputError(f"{folder.run_id} is finished; there is nothing to go on with.")
 
 
-def _read_earlier(checkpoints: Path) -> EarlierTraining:
-    """Read what was trained; whatever lies beside ``last.pt`` without being known to it is of no account."""
+def read_earlier(checkpoints: Path) -> EarlierTraining:
+    """Read what a run has trained; whatever lies beside ``last.pt`` without being known to it is of no account."""
     if not (checkpoints / "last.pt").exists():
         return EarlierTraining()
     last = load_checkpoint(checkpoints / "last.pt")
@@ -90,10 +99,11 @@ def _read_earlier(checkpoints: Path) -> EarlierTraining:
     return EarlierTraining(networks, last)
 
 
-def _refuse_different(folder: RunFolder, differences: list[Difference], allow_different: bool) -> None:
+def refuse_different(folder: RunFolder, differences: list[Difference], *, allow_different: bool) -> None:
+    """Refuse to go on with a run under other conditions, unless that is allowed."""
     if differences and not allow_different:
         parts = ", ".join(difference.sentence_part() for difference in differences)
-        raise InputError(
+        raise ConditionsDiffer(
             f"{folder.run_id} would not end with the same bits, because this is not as it was: {parts}. Bring it back, "
             "or go on all the same with --allow-different; the run is then marked so."
         )
@@ -110,16 +120,19 @@ def _roll_back(folder: RunFolder, earlier: EarlierTraining) -> None:
         path.unlink()
 
 
-def _write_resumption(
-    folder: RunFolder, earlier: EarlierTraining, differences: list[Difference], command: str
-) -> None:
-    entry = {
+def _describe_position(
+    earlier: EarlierTraining, differences: list[Difference], command: str
+) -> dict[str, Any]:
+    return {
         "resumed_utc": utc_now(),
         "segtrail_version": __version__,
         "start_command": command,
         **_position(earlier.last),
         "differences": [asdict(difference) for difference in differences],
     }
+
+
+def _write_resumption(folder: RunFolder, entry: dict[str, Any]) -> None:
     resumed = [*folder.read_state().get("resumed", []), entry]
     folder.write_state(status="running", ended_utc=None, ended_because=None, resumed=resumed)
 

@@ -26,6 +26,7 @@ from segtrail.evaluation.records import (
 from segtrail.experiment.examples import draw_examples
 from segtrail.experiment.opened_run import OpenedRun
 from segtrail.experiment.preparation import PreparedData, Stage, redactor_for
+from segtrail.experiment.seal_run import seal_run
 from segtrail.experiment.timing import timed
 from segtrail.experiment.train_stages import EarlierTraining, StageTrainer
 from segtrail.images.nifti import write_label_map
@@ -33,8 +34,8 @@ from segtrail.inference.expectation import Expectation
 from segtrail.inference.guard_note import describe_note
 from segtrail.inference.trained import open_trained_network
 from segtrail.progress import Narrator
+from segtrail.record.hashing import hash_file
 from segtrail.record.run_folder import RunFolder
-from segtrail.report.make import make_report
 from segtrail.training.loop import TrainingOutcome
 
 
@@ -54,7 +55,7 @@ def finish_run(
     opening: Sequence[str],
     earlier: EarlierTraining | None = None,
 ) -> FinishedRun:
-    """Train, evaluate and report.
+    """Train, evaluate, report and seal.
 
     Args:
         folder: The run folder, opened.
@@ -75,11 +76,7 @@ def finish_run(
         for sentence in opening:
             narrator.say(sentence)
         finished = _train_and_evaluate(folder, opened, narrator, earlier or EarlierTraining())
-    if opened.config.report.enabled:
-        with _phase(folder, "report"):
-            path = make_report(folder.path)
-        narrator.say(f"Report: {path}")
-    narrator.say(f"Run folder: {folder.path}")
+    seal_run(folder, narrator, with_report=opened.config.report.enabled)
     return finished
 
 
@@ -92,6 +89,10 @@ def _train_and_evaluate(
     with _phase(folder, "evaluate"):
         results = _evaluate(folder, config, data, narrator)
         summary = _write_metrics(folder, opened, outcome, results)
+    val_and_test = data.hashes([*data.split.val, *data.split.test])
+    folder.journal.write(
+        "evaluated", cases=val_and_test, metrics_sha256=hash_file(folder.path / "metrics_cases.csv")
+    )
     narrator.say(_describe_result(summary))
     folder.end("finished", _describe_end(opened.stages))
     return FinishedRun(folder, outcome, summary)
@@ -181,17 +182,23 @@ def _marked(folder: RunFolder, config: Config, narrator: Narrator) -> Iterator[N
     except (Interrupted, KeyboardInterrupt) as error:
         because = (str(error) or "Ctrl-C came").rstrip(".")
         folder.end("interrupted", because)
+        folder.journal.write("interrupted", because=because)
         narrator.say(f"Interrupted; `segtrail resume {shlex.quote(str(folder.path))}` goes on with it.")
         raise Interrupted(f"{because}.") from None
     except OSError as error:
         because = describe_os_error(error)
         with suppress(OSError):
-            folder.end("failed", redactor_for(config).redact(because))
+            _note_failure(folder, redactor_for(config).redact(because))
         raise InputError(because) from error
     except Exception as error:
         because = str(error) if isinstance(error, SegtrailError) else f"{type(error).__name__}: {error}"
-        folder.end("failed", redactor_for(config).redact(because))
+        _note_failure(folder, redactor_for(config).redact(because))
         raise
+
+
+def _note_failure(folder: RunFolder, because: str) -> None:
+    folder.end("failed", because)
+    folder.journal.write("failed", because=because)
 
 
 @contextmanager

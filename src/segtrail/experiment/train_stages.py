@@ -20,6 +20,7 @@ from segtrail.inference.region_pass import RegionPass, Search
 from segtrail.networks.build import BuiltNetwork
 from segtrail.progress import Narrator
 from segtrail.randomness import derive_seed
+from segtrail.record.hashing import hash_file
 from segtrail.record.run_folder import RunFolder
 from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.training.loop import StageRecord, Training, TrainingOutcome, on_cpu
@@ -104,6 +105,9 @@ class StageTrainer:
         for case, found in where.items():
             record.add(case, "val", first.name, found)
         record.write(self._folder.path)
+        self._folder.journal.write(
+            "regions found", finder=first.name, sha256=hash_file(self._folder.path / "regions.json")
+        )
         for sentence in record.describe():
             self._narrator.say(sentence)
 
@@ -174,7 +178,8 @@ class StageTrainer:
             return stage.built
         training = self._train(stage, name, cases, validation, is_last=False)
         state = on_cpu(training.trained.network.state_dict())
-        self._checkpoints.save_finder(name, state)
+        sha256 = self._checkpoints.save_finder(name, state)
+        self._folder.journal.write("network kept", network=name, sha256=sha256)
         return training.trained
 
     def _train(
@@ -190,6 +195,7 @@ class StageTrainer:
         record = StageRecord(
             self._folder.path,
             self._checkpoints,
+            self._folder.journal,
             name,
             self._facts,
             dict(self._finished),
@@ -209,6 +215,12 @@ class StageTrainer:
                 observer=observer,
                 centres=centres,
             )
+            self._folder.journal.write(
+                "data used", purpose="train", network=name, cases=self._data.hashes(cases)
+            )
+            if validation is not None:
+                val = self._data.hashes(self._data.split.val)
+                self._folder.journal.write("data used", purpose="validate", network=name, cases=val)
             if self._earlier.last is not None and self._earlier.last["stage"] == name:
                 training.resume(self._earlier.last)
             training.run()

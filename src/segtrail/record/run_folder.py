@@ -12,6 +12,8 @@ from filelock import FileLock, Timeout
 
 from segtrail.atomic import write_json
 from segtrail.errors import InputError
+from segtrail.record.journal import FILE_NAME as JOURNAL_FILE
+from segtrail.record.journal import Journal
 
 SCHEMA_VERSION = 1
 LOCK_FILE = ".lock"
@@ -32,6 +34,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._journal: Journal | None = None
+        self._is_done = False
 
     @classmethod
     def create(cls, output_root: Path) -> "RunFolder":
@@ -69,6 +73,24 @@ class RunFolder:
             state[key] = {**(state.get(key) or {}), **value} if isinstance(value, dict) else value
         write_json(path, state)
 
+    @property
+    def journal(self) -> Journal:
+        """The run's journal, once it is opened."""
+        assert self._journal is not None
+        return self._journal
+
+    def open_journal(self, actor: str | None) -> Journal:
+        """Open the journal for writing; the run must be held.
+
+        Args:
+            actor: Who answers for what is written: ``project.operator``.
+
+        Raises:
+            InputError: The file is no journal.
+        """
+        self._journal = Journal(self.path / JOURNAL_FILE, actor)
+        return self._journal
+
     def read_state(self) -> dict[str, Any]:
         """Read ``run.json``.
 
@@ -102,10 +124,14 @@ class RunFolder:
             yield
         finally:
             lock.release()
-            # Of a run that can be gone on with the file stays: removed, it could be held twice.
-            with suppress(OSError, InputError):
-                if self.read_state()["status"] == "finished":
-                    (self.path / LOCK_FILE).unlink(missing_ok=True)
+            if self._is_done:
+                self.remove_lock()
+
+    def remove_lock(self) -> None:
+        """Take the lock file out of a run that nobody will hold again; others keep it, or they could be held twice."""
+        self._is_done = True
+        with suppress(OSError):  # Windows removes no open file; it is tried again when it is closed
+            (self.path / LOCK_FILE).unlink(missing_ok=True)
 
     def end(self, status: Status, because: str) -> None:
         """Mark the run as ended."""

@@ -37,6 +37,24 @@ class StageModel(Model):
     stage: str
 
 
+class Difference(_Record):
+    """A condition that was another one when a run was gone on with."""
+
+    what: str
+    before: str
+    now: str
+
+
+class Resumption(_Record):
+    """A time when a run was gone on with, and from where."""
+
+    resumed_utc: datetime
+    stage: str | None = None
+    epoch: int = 0
+    steps: int = 0
+    differences: list[Difference] = Field(default_factory=list)
+
+
 class RunRecord(_Record):
     """run.json."""
 
@@ -56,6 +74,7 @@ class RunRecord(_Record):
     stages: list[StageModel] = Field(default_factory=list)
     own_code: dict[str, str | None] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
+    resumed: list[Resumption] = Field(default_factory=list)
 
 
 class EpochRow(_Record):

@@ -12,6 +12,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from segtrail.errors import InputError
+from segtrail.record.manifest import FILE_NAME as MANIFEST
+from segtrail.record.manifest import fingerprint
 from segtrail.report.record_schema import (
     CaseRow,
     DatasetSummary,
@@ -62,6 +64,7 @@ class RunContents:
         config: config_resolved.yaml.
         regions: regions.json; None without the file, as in a run with one stage.
         inference: inference.json.
+        fingerprint: The SHA-256 of manifest.json; None before the files of the run are listed.
     """
 
     folder: Path
@@ -74,6 +77,7 @@ class RunContents:
     config: Mapping[str, Any] | None
     regions: Regions | None = None
     inference: Inference | None = None
+    fingerprint: str | None = None
 
     @property
     def stages(self) -> list[Stage]:
@@ -132,6 +136,7 @@ def read_run(run_dir: Path) -> RunContents:
         config=_read_config(run_dir / "config_resolved.yaml"),
         regions=_read_json(run_dir / "regions.json", Regions),
         inference=_read_json(run_dir / "inference.json", Inference),
+        fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
     )
 
 

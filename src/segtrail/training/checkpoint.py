@@ -5,7 +5,7 @@ import io
 import pickle
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,30 +40,39 @@ class CheckpointFolder:
 
     def save(
         self, content: Mapping[str, Any], resume_point: Mapping[str, Any], *, is_best: bool = False
-    ) -> None:
+    ) -> dict[str, str]:
         """Write ``last.pt``, and ``best.pt`` where these weights are to be kept.
 
         Args:
             content: What both hold.
             resume_point: What only ``last.pt`` holds.
             is_best: Whether to write ``best.pt`` too.
+
+        Returns:
+            The SHA-256 of each file that was written, by its name.
         """
         if is_best:
             self._best_sha256 = save_checkpoint(self.path / _NEXT_BEST, content)
-        save_checkpoint(self.path / "last.pt", {**content, **resume_point, "best_sha256": self._best_sha256})
+        last = {**content, **resume_point, "best_sha256": self._best_sha256}
+        written = {"last.pt": save_checkpoint(self.path / "last.pt", last)}
         if is_best:
             replace_file(self.path / _NEXT_BEST, self.path / "best.pt")
+            written["best.pt"] = str(self._best_sha256)
+        return written
 
-    def save_finder(self, name: str, weights: Mapping[str, Any]) -> None:
+    def save_finder(self, name: str, weights: Mapping[str, Any]) -> str:
         """Write the weights of a network whose training has ended and that the next one's training needs.
 
         Args:
             name: Its name; the file is ``finders/NAME.pt``.
             weights: Its weights.
+
+        Returns:
+            The SHA-256 of the file.
         """
         folder = self.path / FINDERS
         folder.mkdir(exist_ok=True)
-        save_checkpoint(folder / f"{name}.pt", {"stage": name, "networks": {name: dict(weights)}})
+        return save_checkpoint(folder / f"{name}.pt", {"stage": name, "networks": {name: dict(weights)}})
 
     def roll_back(self, best_sha256: str | None) -> None:
         """Bring ``best.pt`` back to what ``last.pt`` knows.
@@ -106,6 +115,33 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> str:
     written = stream.getvalue()
     write_bytes(path, written)
     return hashlib.sha256(written).hexdigest()
+
+
+def hash_tensors(path: Path) -> str:
+    """Return a SHA-256 over the tensors of a checkpoint, each with its name, type and shape, whatever else it holds.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: It is no checkpoint.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in _tensors_in(load_checkpoint(path), ""):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _tensors_in(value: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key in sorted(value, key=str):
+            yield from _tensors_in(value[key], f"{name}/{key}")
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            yield from _tensors_in(part, f"{name}/{place}")
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

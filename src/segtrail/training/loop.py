@@ -1,7 +1,6 @@
 """The training loop, readable from top to bottom."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,21 +9,21 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from segtrail.compute import Compute
 from segtrail.config.schema import StageConfig
 from segtrail.errors import Interrupted, SegtrailError, TrainingFailed
-from segtrail.memory_reuse import keep_freed_memory
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import LossValue, SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import derive_seed
 from segtrail.record.history import HistoryRow, append_history, count_history
-from segtrail.stop_request import StopRequest, leave_signals_to_the_main_process, listen_for_stop
+from segtrail.record.journal import Journal
+from segtrail.stop_request import StopRequest, listen_for_stop
 from segtrail.training.average import AveragedNetwork
 from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.training.cursor import Cursor
+from segtrail.training.loader import end_workers, make_loader, without_trace
 from segtrail.training.memory import is_out_of_memory, out_of_memory, peak_memory_mb
 from segtrail.training.patches import EpochBatches, PatchCentres, PatchDataset, PatchKey
 from segtrail.training.schedule import learning_rate
@@ -60,6 +59,7 @@ class StageRecord:
     Attributes:
         run_dir: The run folder.
         checkpoints: Its checkpoints.
+        journal: Hears of checkpoints and validations.
         stage: Name of the stage, in ``history.csv`` and in the checkpoints.
         facts: What every checkpoint holds besides weights: configuration and data facts.
         finished: The networks of the stages before, by name.
@@ -69,6 +69,7 @@ class StageRecord:
 
     run_dir: Path
     checkpoints: CheckpointFolder
+    journal: Journal
     stage: str
     facts: dict[str, Any]
     finished: Mapping[str, dict[str, Any]]
@@ -141,7 +142,9 @@ class Training:
         self.batches = EpochBatches(
             len(cases), config.patch.patches_per_case, config.train.batch_size, config.train.seed
         )
-        self.loader = self._make_loader(centres)
+        self.loader = make_loader(
+            PatchDataset(cases, config, centres), self.batches, config.train.num_workers, compute.device
+        )
         self.total_steps = len(self.batches) * config.train.max_epochs
         self.cursor = Cursor()
         self.outcome = TrainingOutcome()
@@ -184,13 +187,13 @@ class Training:
                 for epoch in range(self.cursor.epoch + 1, self.config.train.max_epochs + 1):
                     self._run_epoch(epoch, stop)
             except SegtrailError as error:
-                raise type(error)(_without_trace(str(error))) from None
+                raise type(error)(without_trace(str(error))) from None
             except Exception as error:
                 if is_out_of_memory(error):
                     raise out_of_memory(self.config, self.built.size_divisor, self.record.prefix) from None
                 raise
             finally:
-                self._end_workers()
+                end_workers(self.loader)
         return self.outcome
 
     def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
@@ -268,6 +271,8 @@ class Training:
             self._save()
             raise Interrupted(f"{stop.reason} came in the validation of epoch {epoch}.")
         self.unseen_confidence = validated.confidence
+        score = None if math.isnan(validated.mean_dice) else validated.mean_dice
+        self.record.journal.write("validated", network=self.record.stage, epoch=epoch, val_dice=score)
         return validated.mean_dice
 
     def _record_epoch(self, row: HistoryRow) -> None:
@@ -299,7 +304,14 @@ class Training:
                 self.record.stage: on_cpu(self.trained.network.state_dict()),
             },
         }
-        self.record.checkpoints.save(content, self._resume_point(), is_best=is_best)
+        written = self.record.checkpoints.save(content, self._resume_point(), is_best=is_best)
+        self.record.journal.write(
+            "checkpoint written",
+            network=self.record.stage,
+            epoch=self.cursor.epoch,
+            steps=self.cursor.steps,
+            sha256=written,
+        )
         self._saved = time.monotonic()
 
     def _resume_point(self) -> dict[str, Any]:
@@ -315,27 +327,6 @@ class Training:
             point["network_in_training"] = on_cpu(self.network.state_dict())
             point["average_steps"] = self.average.steps
         return point
-
-    def _make_loader(self, centres: PatchCentres | None) -> DataLoader[tuple[Tensor, Tensor]]:
-        workers = self.config.train.num_workers
-        return DataLoader(
-            PatchDataset(self.cases, self.config, centres),
-            batch_sampler=self.batches,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=self.compute.device.type == "cuda",
-            worker_init_fn=_start_worker,
-        )
-
-    def _end_workers(self) -> None:
-        """Workers don't hear SIGTERM, by which torch would end one that hangs: it would keep the program alive."""
-        iterator: Any = getattr(self.loader, "_iterator", None)
-        if iterator is None:
-            return
-        iterator._shutdown_workers()
-        for worker in iterator._workers:
-            if worker.is_alive():
-                worker.kill()
 
     def _not_finite(self, what: str, epoch: int, step: int) -> TrainingFailed:
         names = ", ".join(sorted({self.cases[key.case].case for key in _batch_keys(self.batches, step)}))
@@ -355,19 +346,6 @@ def _score(val_dice: float) -> float:
 def on_cpu(state: dict[str, Any]) -> dict[str, Any]:
     """Bring tensors to the CPU; a network of one's own may keep plain values beside them."""
     return {key: value.cpu() if isinstance(value, Tensor) else value for key, value in state.items()}
-
-
-def _start_worker(_number: int) -> None:
-    leave_signals_to_the_main_process()
-    keep_freed_memory()
-    sys.stdout = sys.stderr  # standard output is kept for the answer, whatever own transforms print
-
-
-def _without_trace(message: str) -> str:
-    """Leave the sentence of an error that torch brings from a worker with the trace around it."""
-    if "Original Traceback" not in message:
-        return message
-    return message.strip().splitlines()[-1].partition(": ")[2]
 
 
 def _batch_keys(batches: EpochBatches, step: int) -> list[PatchKey]:

@@ -69,6 +69,11 @@ class CaseScan:
     quick_look: QuickLook | None = field(default=None, compare=False, repr=False)
     read_now: bool = field(default=True, compare=False)
 
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of the bytes of its files: ``image`` and ``label``, as far as they can be used."""
+        files = {"image": self.image, "label": self.label}
+        return {name: facts.sha256_file for name, facts in files.items() if facts is not None}
+
 
 def scan_dataset(
     description: DatasetDescription,

@@ -6,9 +6,9 @@ from statistics import median
 from typing import Any
 
 from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table
-from segtrail.report.record_schema import EpochRow, MetricsSummary
+from segtrail.report.record_schema import EpochRow, MetricsSummary, Resumption
 from segtrail.report.run_contents import RunContents, Stage
-from segtrail.report.wording import MISSING, as_sentence, format_duration, format_time
+from segtrail.report.wording import MISSING, as_sentence, format_count, format_duration, format_time
 
 _NAMES = {
     "python": "Python",
@@ -63,6 +63,7 @@ def circumstances_section(contents: RunContents) -> list[Part]:
     """
     run = contents.run
     facts = [Fact("Run", run.run_id, code=True)]
+    facts += [Fact("Fingerprint", contents.fingerprint, code=True)] if contents.fingerprint else []
     facts += [Fact("Start command", run.start_command, code=True)] if run.start_command else []
     facts.append(Fact("Started", format_time(run.created_utc)))
     if run.ended_utc:
@@ -71,6 +72,7 @@ def circumstances_section(contents: RunContents) -> list[Part]:
                 "Ended", format_time(run.ended_utc) + (f" ({run.ended_because})" if run.ended_because else "")
             )
         )
+    facts += [Fact("Gone on with", as_sentence(describe_resumption(entry))) for entry in run.resumed]
     facts.append(Fact("segtrail", run.segtrail_version))
     facts += [Fact(_NAMES.get(name, name), str(version)) for name, version in run.environment.items()]
     if run.device and run.device.deterministic is not None:
@@ -91,6 +93,19 @@ def circumstances_section(contents: RunContents) -> list[Part]:
         )
         facts.append(Fact("Time", times))
     return [Heading("How the run was made"), Facts([*facts, *_training_cost(contents)])]
+
+
+def describe_resumption(entry: Resumption) -> str:
+    """Say from where a run was gone on with, and what was not as before."""
+    where = (
+        "from the beginning"
+        if entry.stage is None
+        else f"in {entry.stage}, after epoch {entry.epoch}"
+        + (f" and {format_count(entry.steps, 'step')}" if entry.steps else "")
+    )
+    changed = "; ".join(f"{one.what} was {one.before}, then {one.now}" for one in entry.differences)
+    as_before = "under the conditions that it began with" if not changed else f"under others: {changed}"
+    return f"{format_time(entry.resumed_utc)}, {where}, {as_before}"
 
 
 def _network_sources(stages: Sequence[Stage]) -> list[Fact]:

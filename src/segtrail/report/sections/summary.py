@@ -37,6 +37,15 @@ def summary_section(contents: RunContents) -> list[Part]:
         Heading("The run at a glance", level=2),
         Facts(_facts(contents), columns=2),
         Paragraph(RESEARCH_USE, style="small"),
+        *_fingerprint(contents),
+    ]
+
+
+def _fingerprint(contents: RunContents) -> list[Part]:
+    if contents.fingerprint is None:
+        return []
+    return [
+        Paragraph(f"Fingerprint of this run, to be cited with it: {contents.fingerprint}.", style="small")
     ]
 
 
@@ -52,6 +61,13 @@ def _status_notice(contents: RunContents) -> list[Part]:
             f"It recorded {epochs}. What follows shows how far it came, not what a whole training reaches."
         )
         return [Notice("This run was interrupted", [*reason, scope], "warning")]
+    changed = [entry for entry in run.resumed if entry.differences]
+    if run.status == "finished" and changed:
+        scope = (
+            "It was interrupted and gone on with under other conditions than those it began with, so it can't be "
+            'repeated bit for bit. "How the run was made" lists them.'
+        )
+        return [Notice("This run did not go on as it began", [scope], "warning")]
     if run.status == "running":
         scope = (
             f"This report was made after {epochs}, before the run ended. Make it again once the run is done."

@@ -1,0 +1,1 @@
+"""Proving a run folder true, offline and without writing into it."""

@@ -1,0 +1,130 @@
+"""The journal of a run: its chain, its order, its seal, and what the seal says of manifest and report."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from segtrail.audit.outcome import Outcome
+from segtrail.errors import InputError
+from segtrail.record.hashing import hash_file
+from segtrail.record.journal import FILE_NAME as JOURNAL
+from segtrail.record.journal import Entry, find_breaks, read_journal
+from segtrail.record.manifest import ADDENDA, fingerprint
+from segtrail.record.manifest import FILE_NAME as MANIFEST
+from segtrail.record.seal import SEALED
+
+JOURNAL_TITLE = "The journal is whole, from the opening to the seal"
+SEAL_TITLE = "The seal fits manifest and report"
+ADDENDA_TITLE = "What was added later is chained to the seal"
+# How a journal begins: of a new run, and of one that was made without a journal and sealed later.
+_OPENINGS = ("run opened", "journal begun")
+
+
+def check_journal(run_dir: Path) -> tuple[Outcome, list[Entry]]:
+    """Follow the chain of a run's journal.
+
+    Args:
+        run_dir: The run folder.
+
+    Returns:
+        A fault for each place where it is broken, and its lines.
+    """
+    try:
+        entries = read_journal(run_dir / JOURNAL)
+    except InputError as error:
+        return Outcome("journal", JOURNAL_TITLE, "fail", (str(error).rstrip("."),)), []
+    faults = [f"{JOURNAL}: {fault}" for fault in find_breaks(entries)]
+    faults += [f"{JOURNAL}: {fault}" for fault in _faults_of_order(entries)]
+    evidence = f"{len(entries)} lines, each with the hash of the one before"
+    if back := sum(later.time_utc < earlier.time_utc for earlier, later in itertools.pairwise(entries)):
+        evidence += f"; the clock was set back {back} times, the order is that of the chain"
+    return Outcome.of_faults("journal", JOURNAL_TITLE, faults, evidence), entries
+
+
+def check_seal(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
+    """Compare manifest and report with the hashes that the seal holds.
+
+    Args:
+        run_dir: The run folder.
+        entries: The lines of its journal.
+
+    Returns:
+        A fault for each that is another one.
+    """
+    if not entries or entries[-1].action != SEALED:
+        return Outcome("seal", SEAL_TITLE, "fail", ("the run is not sealed",))
+    details = entries[-1].details
+    faults = []
+    if not (run_dir / MANIFEST).is_file():
+        faults.append(f"{MANIFEST} is missing")
+    elif fingerprint(run_dir) != details.get("manifest_sha256"):
+        faults.append(f"{MANIFEST} was edited: its SHA-256 is not the one in the seal")
+    reports = details.get("report_sha256") or {}
+    for name, sha256 in reports.items():
+        if not (run_dir / name).is_file():
+            faults.append(f"{name} is missing")
+        elif hash_file(run_dir / name) != sha256:
+            faults.append(f"{name} was edited: its SHA-256 is not the one in the seal")
+    others = sorted(path.name for path in run_dir.glob("report.*") if path.name not in reports)
+    faults += [f"{name} was added" for name in others]
+    return Outcome.of_faults("seal", SEAL_TITLE, faults, f"fingerprint {details.get('manifest_sha256')}")
+
+
+def check_addenda(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
+    """Follow the chain of what was added to a run after its seal, and compare the files with it.
+
+    Args:
+        run_dir: The run folder.
+        entries: The lines of the run's journal.
+
+    Returns:
+        A fault for each file that is not as it was, and each place where the chain is broken.
+    """
+    folder = run_dir / ADDENDA
+    found = _files_in(folder)
+    if not found:
+        return Outcome("addenda", ADDENDA_TITLE, "pass", ("nothing was added",))
+    if not entries or entries[-1].action != SEALED:
+        return Outcome("addenda", ADDENDA_TITLE, "fail", ("the run is not sealed, but has addenda",))
+    try:
+        added = read_journal(folder / JOURNAL)
+    except InputError as error:
+        return Outcome("addenda", ADDENDA_TITLE, "fail", (f"{ADDENDA}/{str(error).rstrip('.')}",))
+    faults = [f"{ADDENDA}/{JOURNAL}: {fault}" for fault in find_breaks(added, entries[-1].sha256)]
+    known = {name: sha256 for entry in added for name, sha256 in entry.details.get("files", {}).items()}
+    faults += [f"{ADDENDA}/{name} is missing" for name in known if name not in found]
+    faults += [
+        f"{ADDENDA}/{name} was edited"
+        for name, sha256 in known.items()
+        if name in found and sha256 not in (found[name], _hash_as_text(folder / name))
+    ]
+    faults += [
+        f"{ADDENDA}/{name} is in no line of its journal" for name in found if name not in {JOURNAL, *known}
+    ]
+    return Outcome.of_faults("addenda", ADDENDA_TITLE, faults, f"{len(known)} files, {len(added)} lines")
+
+
+def _faults_of_order(entries: Sequence[Entry]) -> Iterator[str]:
+    if not entries:
+        yield "it is empty"
+        return
+    if entries[0].action not in _OPENINGS:
+        yield f"it begins with {entries[0].action!r}, not with the opening of the run"
+    seals = [entry.number for entry in entries if entry.action == SEALED]
+    if not seals:
+        yield "it has no seal"
+    elif entries[-1].action != SEALED:
+        yield f"it goes on behind the seal in line {seals[-1]}"
+
+
+def _files_in(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hash_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _hash_as_text(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()

@@ -1,0 +1,123 @@
+"""The runbook's checklist of seven points, as far as a program can go through it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segtrail.audit.numbers import read_object
+from segtrail.audit.outcome import Outcome, Status
+from segtrail.errors import InputError
+from segtrail.record.seal import SEALED
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the checklist.
+
+    Attributes:
+        number: Its number in the runbook.
+        title: What must hold.
+        status: Whether it does; ``not checked`` where only a person can say.
+        evidence: What that rests on.
+    """
+
+    number: int
+    title: str
+    status: Status
+    evidence: str
+
+
+def go_through(run_dir: Path, outcomes: Sequence[Outcome]) -> list[Point]:
+    """Answer the seven points from the run folder and the checks that were made.
+
+    Args:
+        run_dir: The run folder.
+        outcomes: The checks.
+
+    Returns:
+        The points, in the runbook's order.
+    """
+    known = {outcome.check: outcome for outcome in outcomes}
+    run, summary = _read(run_dir, "run.json"), _read(run_dir, "dataset_summary.json")
+    return [
+        Point(1, "The data are checked and fingerprinted", *_data(summary, known)),
+        Point(2, "The split does not leak", *_split(summary)),
+        Point(3, "The configuration is resolved and kept", *_of(known["configuration"])),
+        Point(4, "The training finished", *_training(run, known["history"])),
+        Point(5, "Metrics are per case, on full volumes", *_of(known["metrics"])),
+        Point(6, "The report was read", "not checked", "only a person can say so"),
+        Point(7, "The record is archived", "not checked", _archive(known["journal"])),
+    ]
+
+
+def _read(run_dir: Path, name: str) -> dict[str, Any]:
+    try:
+        return read_object(run_dir / name)
+    except InputError:
+        return {}
+
+
+def _of(outcome: Outcome) -> tuple[Status, str]:
+    return outcome.status, "; ".join(outcome.evidence)
+
+
+def _data(summary: Mapping[str, Any], known: Mapping[str, Outcome]) -> tuple[Status, str]:
+    failed = [
+        check["id"]
+        for check in summary.get("checks", [])
+        if check["status"] == "failed" and check["severity"] == "error"
+    ]
+    if not summary.get("fingerprint"):
+        return "fail", "dataset_summary.json has no fingerprint"
+    if failed:
+        return "fail", f"these checks of the data failed: {', '.join(failed)}"
+    if known["data"].status == "fail":
+        return "fail", "; ".join(known["data"].evidence)
+    warned = [check["id"] for check in summary["checks"] if check["status"] == "failed"]
+    seen = f"; a person has to have looked at: {', '.join(warned)}" if warned else ""
+    return "pass", f"{len(summary['checks'])} checks, fingerprint {summary['fingerprint'][:12]}{seen}"
+
+
+def _split(summary: Mapping[str, Any]) -> tuple[Status, str]:
+    sides: dict[str, set[str]] = {}
+    for case in summary.get("cases", []):
+        if case["side"] == "unused":
+            continue
+        keys = [
+            f"scan {case['image']['sha256_voxels']}",
+            *([f"group {case['group']}"] if case["group"] else []),
+        ]
+        for key in keys:
+            sides.setdefault(key, set()).add(case["side"])
+    if not sides:
+        return "fail", "dataset_summary.json names no cases"
+    leaks = [key for key, found in sides.items() if len(found) > 1]
+    if leaks:
+        return "fail", f"on more than one side: {', '.join(leaks)}"
+    return (
+        "pass",
+        "no scan and no group is on two sides; that patients are named as groups only a person can say",
+    )
+
+
+def _training(run: Mapping[str, Any], history: Outcome) -> tuple[Status, str]:
+    if run.get("status") != "finished":
+        return "fail", f"the status is {run.get('status')}"
+    if history.status == "fail":
+        return _of(history)
+    changed = [entry for entry in run.get("resumed", []) if entry.get("differences")]
+    if changed:
+        return "fail", "it was gone on with under other conditions than those it began with"
+    again = (
+        f", gone on with {len(run['resumed'])} times under the same conditions" if run.get("resumed") else ""
+    )
+    return "pass", f"{'; '.join(history.evidence)}{again}"
+
+
+def _archive(journal: Outcome) -> str:
+    return (
+        f"only a person can say so; the run is {SEALED}"
+        if journal.status == "pass"
+        else "the run is not sealed"
+    )

@@ -1,0 +1,141 @@
+"""The opening of a run folder: all that is known before training, written down first."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from segtrail.atomic import write_json
+from segtrail.errors import InputError
+from segtrail.experiment.journal_events import opening_events
+from segtrail.experiment.opened_run import OpenedRun
+from segtrail.experiment.preparation import Stage, redactor_for
+from segtrail.experiment.resume_conditions import describe_device
+from segtrail.experiment.run_phases import describe_os_error
+from segtrail.progress import Narrator
+from segtrail.record.local_paths import remember_paths
+from segtrail.record.program_hash import hash_program
+from segtrail.record.resolved_config import write_resolved_config
+from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
+from segtrail.report.wording import format_count
+from segtrail.version import __version__
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The finished run that a new one extends.
+
+    Attributes:
+        run_id: Its name.
+        fingerprint: Its fingerprint; None where it is not sealed.
+        stage: The network that is trained on.
+        epoch: Its last epoch.
+    """
+
+    run_id: str
+    fingerprint: str | None
+    stage: str
+    epoch: int
+
+
+@contextmanager
+def opened_folder(
+    opened: OpenedRun,
+    narrator: Narrator,
+    note: str,
+    command: list[str],
+    parent: Parent | None = None,
+    take_over: Callable[[Path], None] = lambda _: None,
+) -> Iterator[RunFolder]:
+    """Make the run folder, hold it, and write down all that is known before training.
+
+    Args:
+        opened: What training starts from.
+        narrator: Writes its log there from now on.
+        note: A remark for the record.
+        command: The command line that started the run.
+        parent: The run that this one extends.
+        take_over: Copies into the folder what training goes on from.
+
+    Yields:
+        The folder.
+
+    Raises:
+        InputError: It can't be written; it goes again.
+    """
+    folder = RunFolder.create(Path(opened.config.paths.output_root).expanduser())
+    with folder.held():
+        try:
+            take_over(folder.path)
+            _write_opening(folder, opened, narrator, note, command, parent)
+        except BaseException as error:
+            narrator.detach_log()
+            shutil.rmtree(folder.path, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise InputError(describe_os_error(error)) from None
+            raise
+        yield folder
+
+
+def _write_opening(
+    folder: RunFolder,
+    opened: OpenedRun,
+    narrator: Narrator,
+    note: str,
+    command: list[str],
+    parent: Parent | None,
+) -> None:
+    config, compute = opened.config, opened.compute
+    redactor = redactor_for(config)
+    write_resolved_config(folder.path, config, redactor)
+    write_json(folder.path / "dataset_summary.json", opened.data.summary)
+    remember_paths(folder.path, config.paths)
+    start_command = redactor.redact_command(command)
+    extends = {} if parent is None else {"parent": asdict(parent)}
+    journal = folder.open_journal(config.project.operator)
+    journal.write_all(opening_events(folder, opened, {"command": start_command, **extends}))
+    folder.write_state(  # last, since it makes the folder a run
+        status="running",
+        created_utc=utc_now(),
+        ended_utc=None,
+        ended_because=None,
+        segtrail_version=__version__,
+        start_command=start_command,
+        **extends,
+        project=config.project.name,
+        operator=config.project.operator,
+        note=redactor.redact(note),
+        device=describe_device(compute),
+        environment=describe_environment(),
+        model=_describe_network(opened.stages[-1]),
+        stages=[{"stage": stage.name, **_describe_network(stage)} for stage in opened.stages],
+        own_code=opened.own_code,
+        program_sha256=hash_program(),
+        seconds=opened.seconds,
+    )
+    narrator.attach_log(folder.path / "train.log", redactor)
+
+
+def _describe_network(stage: Stage) -> dict[str, Any]:
+    return {
+        "name": stage.config.model.name,
+        "parameters": stage.built.n_parameters,
+        "source_sha256": stage.built.source_sha256,
+    }
+
+
+def describe_start(folder: RunFolder, opened: OpenedRun) -> list[str]:
+    """Say which networks a run trains, and where."""
+    compute = opened.compute
+    networks = ", then ".join(
+        f"{stage.config.model.name} with {stage.built.n_parameters:,} weights, "
+        f"{format_count(stage.config.train.max_epochs, 'epoch')}"
+        for stage in opened.stages
+    )
+    start = (
+        f"Run {folder.run_id}: {networks}, on {compute.device_name} ({compute.device.type}, {compute.precision}, "
+        f"{compute.threads} threads)."
+    )
+    return [*filter(None, [compute.remark]), start]

@@ -1,0 +1,84 @@
+"""The end of a run: its files are listed, the report names their fingerprint, the journal is closed over both."""
+
+from segtrail.config.load import load_config
+from segtrail.errors import InputError
+from segtrail.experiment.timing import timed
+from segtrail.progress import Narrator
+from segtrail.record.hashing import hash_file
+from segtrail.record.manifest import write_manifest
+from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
+from segtrail.record.run_folder import RunFolder
+from segtrail.record.seal import SEALED, make_read_only, read_seal
+from segtrail.report.make import REPORT, make_report
+from segtrail.training.checkpoint import hash_tensors
+
+
+def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str:
+    """Make the report of a finished run and seal the folder; after a kill it is done again from the beginning.
+
+    Nothing refers to itself: the manifest lists all files but report and journal, the report names the manifest's
+    hash, and the journal's last line holds the hashes of both.
+
+    Args:
+        folder: The run folder, held, its journal open.
+        narrator: Hears of it; its log ends before the files are listed.
+        with_report: Whether to make the report.
+
+    Returns:
+        The run's fingerprint.
+
+    Raises:
+        InputError: The run is not finished.
+        SegtrailError: The report can't be made; the run is then not sealed.
+    """
+    if folder.read_state()["status"] != "finished":
+        raise InputError(
+            f"{folder.run_id} is not finished, so it can't be sealed. `segtrail resume` goes on with it."
+        )
+    narrator.detach_log()
+    fingerprint = write_manifest(folder.path, hash_tensors)
+    reports = {}
+    if with_report:
+        seconds: dict[str, float] = {}
+        with timed(seconds, "report"):
+            path = make_report(folder.path)
+        reports[REPORT] = hash_file(path)
+        folder.journal.write("report made", sha256=reports, seconds=seconds["report"])
+        narrator.say(f"Report: {path}", logged=False)
+    folder.journal.write(SEALED, manifest_sha256=fingerprint, report_sha256=reports)
+    folder.remove_lock()
+    make_read_only(folder.path)
+    narrator.say(f"Sealed, fingerprint {fingerprint}", logged=False)
+    narrator.say(f"Run folder: {folder.path}", logged=False)
+    return fingerprint
+
+
+def seal_later(folder: RunFolder, narrator: Narrator) -> str:
+    """Seal a finished run that is not sealed, such as one whose report failed, or one of an older version.
+
+    Args:
+        folder: The run folder.
+        narrator: Hears of it.
+
+    Returns:
+        The run's fingerprint.
+
+    Raises:
+        InputError: The run is sealed or not finished, or another program works in it.
+        SegtrailError: The report can't be made.
+    """
+    _refuse_sealed(folder)  # before it is held, since nothing is written into a sealed folder
+    with folder.held():
+        _refuse_sealed(folder)
+        state = folder.read_state()
+        journal = folder.open_journal(state.get("operator"))
+        if not journal.n_lines:
+            because = "the run was made by a version of segtrail that kept no journal"
+            journal.write("journal begun", run_id=folder.run_id, because=because)
+        config = load_config(folder.path / CONFIG_FILE)
+        return seal_run(folder, narrator, with_report=config.report.enabled)
+
+
+def _refuse_sealed(folder: RunFolder) -> None:
+    if read_seal(folder.path) is not None:
+        raise InputError(f"{folder.run_id} is sealed already.")

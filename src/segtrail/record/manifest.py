@@ -1,0 +1,102 @@
+"""``manifest.json``: every file of a finished run with size and hash; its own hash is the run's fingerprint."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segtrail.atomic import write_json
+from segtrail.record.journal import FILE_NAME as JOURNAL
+from segtrail.record.run_folder import LOCK_FILE, read_json
+
+FILE_NAME = "manifest.json"
+ADDENDA = "addenda"
+SCHEMA_VERSION = 1
+# Files that a version control system may give other line ends.
+TEXT_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".log", ".md", ".txt", ".yaml"})
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """What the manifest says of one file.
+
+    Attributes:
+        path: Relative to the run folder, with forward slashes.
+        bytes: Its size.
+        sha256: SHA-256 of its bytes.
+        tensors_sha256: SHA-256 over its tensors, where it is a checkpoint.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    tensors_sha256: str | None = None
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return its entry."""
+        entry: dict[str, Any] = {"path": self.path, "bytes": self.bytes, "sha256": self.sha256}
+        return entry | ({} if self.tensors_sha256 is None else {"tensors_sha256": self.tensors_sha256})
+
+
+def write_manifest(run_dir: Path, hash_tensors: Callable[[Path], str]) -> str:
+    """List every file of a run but the report, the journal and the manifest itself.
+
+    Args:
+        run_dir: The run folder; nothing in it may change afterwards.
+        hash_tensors: Hashes the tensors of a checkpoint.
+
+    Returns:
+        The run's fingerprint: the SHA-256 of the manifest.
+    """
+    files = [_list(run_dir, path, hash_tensors) for path in sorted(listed_paths(run_dir))]
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_dir.name,
+        "files": [file.as_mapping() for file in files],
+    }
+    write_json(run_dir / FILE_NAME, content)
+    return fingerprint(run_dir)
+
+
+def read_manifest(run_dir: Path) -> list[ListedFile]:
+    """Read what the manifest lists.
+
+    Raises:
+        InputError: It is missing, damaged or of an unknown schema version.
+    """
+    return [_entry(file) for file in read_json(run_dir / FILE_NAME)["files"]]
+
+
+def fingerprint(run_dir: Path) -> str:
+    """Return the SHA-256 of the manifest, line ends as line feeds."""
+    return hashlib.sha256(as_written(run_dir / FILE_NAME)).hexdigest()
+
+
+def as_written(path: Path) -> bytes:
+    """Read a text file as it was written, whatever line ends it was given since."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def listed_paths(run_dir: Path) -> Iterator[str]:
+    """Give the path of every file that belongs into the manifest."""
+    for path in run_dir.rglob("*"):
+        name = path.relative_to(run_dir).as_posix()
+        if path.is_file() and not _is_left_out(name):
+            yield name
+
+
+def _is_left_out(name: str) -> bool:
+    return name in (FILE_NAME, JOURNAL, LOCK_FILE) or name.startswith((f"{ADDENDA}/", "report."))
+
+
+def _list(run_dir: Path, name: str, hash_tensors: Callable[[Path], str]) -> ListedFile:
+    path = run_dir / name
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    tensors = hash_tensors(path) if path.suffix == ".pt" else None
+    return ListedFile(name, path.stat().st_size, sha256, tensors)
+
+
+def _entry(values: Mapping[str, Any]) -> ListedFile:
+    return ListedFile(values["path"], values["bytes"], values["sha256"], values.get("tensors_sha256"))

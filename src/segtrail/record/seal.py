@@ -1,0 +1,38 @@
+"""The seal: the last line of a run's journal, after which the folder is never written again."""
+
+import stat
+from pathlib import Path
+
+from segtrail.record.journal import FILE_NAME as JOURNAL
+from segtrail.record.journal import Entry, read_journal
+from segtrail.record.manifest import ADDENDA, FILE_NAME
+from segtrail.record.run_folder import LOCK_FILE
+
+# The action of the journal's last line.
+SEALED = "sealed"
+_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_ENTER = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+
+
+def read_seal(run_dir: Path) -> Entry | None:
+    """Return the seal of a run; None where it is not sealed.
+
+    Raises:
+        InputError: The journal is damaged.
+    """
+    if not (run_dir / FILE_NAME).is_file() or not (run_dir / JOURNAL).is_file():
+        return None
+    entries = read_journal(run_dir / JOURNAL)
+    return entries[-1] if entries and entries[-1].action == SEALED else None
+
+
+def make_read_only(run_dir: Path) -> None:
+    """Take the right to write from all files and folders of a run but its addenda.
+
+    On Windows files get the read-only attribute; folders have none that binds.
+    """
+    (run_dir / ADDENDA).mkdir(exist_ok=True)
+    for path in [*run_dir.rglob("*"), run_dir]:
+        name = path.relative_to(run_dir).as_posix()
+        if name.partition("/")[0] not in (ADDENDA, LOCK_FILE) and not path.is_symlink():
+            path.chmod(_READ | _ENTER if path.is_dir() else _READ)

@@ -1,0 +1,164 @@
+"""The signature of a sealed run, as a bundle that the model-signing tool and sigstore read."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segtrail.errors import InputError
+from segtrail.record.addenda import Addenda
+from segtrail.record.manifest import ADDENDA, TEXT_SUFFIXES, as_written
+from segtrail.record.seal import read_seal
+from segtrail.record.signing_key import SigningKey
+
+SIGNATURE = "signature.sigstore.json"
+_PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a bundle says.
+
+    Attributes:
+        payload: The bytes that were signed, an in-toto statement.
+        signature: The signature over them.
+        key_sha256: SHA-256 of the public key in PEM.
+        hashes: SHA-256 of each file that was signed, by its path.
+    """
+
+    payload: bytes
+    signature: bytes
+    key_sha256: str
+    hashes: Mapping[str, str]
+
+
+def sign_run(run_dir: Path, key: SigningKey, actor: str | None) -> Path:
+    """Sign every file of a sealed run but its addenda, where the signature comes to.
+
+    Args:
+        run_dir: The run folder.
+        key: The key.
+        actor: Who signs.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        InputError: The run is not sealed or signed already, or a package is missing.
+    """
+    if read_seal(run_dir) is None:
+        raise InputError(
+            f"{run_dir.name} is not sealed, so it can't be signed. `segtrail seal` seals a finished run."
+        )
+    path = run_dir / ADDENDA / SIGNATURE
+    if path.exists():
+        raise InputError(f"{run_dir.name} is signed already.")
+    addenda = Addenda(run_dir, actor)
+    addenda.add_made_file(SIGNATURE, lambda target: _write_bundle(run_dir, key, target), "signed")
+    return path
+
+
+def _write_bundle(run_dir: Path, key: SigningKey, target: Path) -> None:
+    try:
+        from model_signing import hashing, signing
+    except ImportError:
+        raise InputError(
+            "Signing needs packages that are not installed here: pip install 'segtrail[sign]'"
+        ) from None
+    what = hashing.Config().use_file_serialization(hashing_algorithm="sha256")
+    what.set_ignored_paths(paths=[ADDENDA], ignore_git_paths=False)
+    # It passes the passphrase on to cryptography, which takes bytes, whatever its own annotation says.
+    passphrase: Any = key.passphrase
+    signer = signing.Config().use_elliptic_key_signer(private_key=key.path, password=passphrase)
+    signer.set_hashing_config(what).sign(run_dir, target)
+
+
+def read_signature(path: Path) -> Signature:
+    """Read a bundle.
+
+    Raises:
+        InputError: It is damaged or of another kind.
+    """
+    try:
+        bundle = json.loads(path.read_bytes())
+        envelope = bundle["dsseEnvelope"]
+        payload = base64.b64decode(envelope["payload"])
+        statement = json.loads(payload)
+        resources = statement["predicate"]["resources"]
+        if envelope["payloadType"] != _PAYLOAD_TYPE or any(one["algorithm"] != "sha256" for one in resources):
+            raise ValueError("it signs something else")
+        return Signature(
+            payload,
+            base64.b64decode(envelope["signatures"][0]["sig"]),
+            str(bundle["verificationMaterial"]["publicKey"]["hint"]),
+            {one["name"]: one["digest"] for one in resources},
+        )
+    except OSError as error:
+        raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError, LookupError) as error:
+        raise InputError(f"{path.name} is no signature of a run: {error}.") from None
+
+
+def faults_of_signature(run_dir: Path, public_key: Path) -> list[str]:
+    """Compare a run with its signature.
+
+    Args:
+        run_dir: The run folder.
+        public_key: The key that it should be signed with, in PEM.
+
+    Returns:
+        What does not fit; nothing where the signature holds.
+
+    Raises:
+        InputError: Signature or key can't be read, or a package is missing.
+    """
+    signed = read_signature(run_dir / ADDENDA / SIGNATURE)
+    if not _is_signed_by(signed, public_key):
+        return [f"the signature was not made with the key {public_key.name}, or was changed"]
+    found = {
+        path.relative_to(run_dir).as_posix()
+        for path in run_dir.rglob("*")
+        if path.is_file() and path.relative_to(run_dir).parts[0] != ADDENDA
+    }
+    faults = [f"{name} is signed, but missing" for name in sorted(signed.hashes.keys() - found)]
+    faults += [f"{name} is not signed" for name in sorted(found - signed.hashes.keys())]
+    faults += [
+        f"{name} is not the file that was signed"
+        for name in sorted(found & signed.hashes.keys())
+        if not _is_file(run_dir / name, signed.hashes[name])
+    ]
+    return faults
+
+
+def _is_file(path: Path, sha256: str) -> bool:
+    if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+        return True
+    return path.suffix in TEXT_SUFFIXES and hashlib.sha256(as_written(path)).hexdigest() == sha256
+
+
+def _is_signed_by(signed: Signature, public_key: Path) -> bool:
+    """Check the envelope's signature (https://github.com/secure-systems-lab/dsse, protocol.md)."""
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError:
+        raise InputError("Checking a signature needs packages: pip install 'segtrail[sign]'") from None
+    try:
+        key = serialization.load_pem_public_key(public_key.read_bytes())
+    except OSError as error:
+        raise InputError(f"The key {public_key} can't be read: {error.strerror}.") from None
+    except ValueError:
+        raise InputError(f"{public_key} is no public key in PEM.") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise InputError(f"{public_key} is a key of another kind; runs are signed with keys over P-256.")
+    kind = _PAYLOAD_TYPE.encode()
+    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(signed.payload), signed.payload)
+    try:
+        key.verify(signed.signature, message, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,231 @@
+"""Verifying a run finds every change of it, and has nothing to say of an honest one."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tampering import TAMPERINGS, Change
+
+from run_copies import copy_run
+from segtrail.record.manifest import fingerprint
+from segtrail.training.checkpoint import hash_tensors
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def run(tmp_path: Path, quick_run_dir: Path) -> Path:
+    """A sealed run that a test may change."""
+    return copy_run(quick_run_dir, tmp_path / quick_run_dir.name)
+
+
+def evidence(answer: str) -> str:
+    return "\n".join(text for check in json.loads(answer)["checks"] for text in check["evidence"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(change, words) for _, change, words in TAMPERINGS],
+    ids=[name for name, _, _ in TAMPERINGS],
+)
+def test_a_change_is_found_and_named(run: Path, segtrail: Command, change: Change, words: str) -> None:
+    change(run)
+    result = segtrail("verify", run, "--json")
+    assert result.exit_code == 1, result.stderr
+    assert words in evidence(result.stdout)
+
+
+def test_there_are_many_of_them() -> None:
+    assert len(TAMPERINGS) >= 40
+
+
+def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command) -> None:
+    result = segtrail("verify", quick_run_dir, "--json")
+    assert result.exit_code == 0, result.stdout
+    answer = json.loads(result.stdout)
+    assert answer["verdict"] == "pass"
+    assert {check["check"]: check["status"] for check in answer["checks"]} == {
+        "files": "pass",
+        "journal": "pass",
+        "seal": "pass",
+        "addenda": "pass",
+        "configuration": "pass",
+        "history": "pass",
+        "metrics": "pass",
+        "data": "not checked",
+        "rerun": "not checked",
+    }
+    points = [point["status"] for point in answer["checklist"]]
+    assert points == ["pass"] * 5 + ["not checked"] * 2
+
+
+def test_a_run_of_two_stages_passes_too(staged_run_dir: Path, segtrail: Command) -> None:
+    assert segtrail("verify", staged_run_dir).exit_code == 0
+
+
+def test_data_and_rerun_hold_to_the_last_bit(quick_run_dir: Path, segtrail: Command) -> None:
+    result = segtrail(
+        "verify", quick_run_dir, "--rerun", "--data", quick_run_dir.parents[2] / "data", "--json"
+    )
+    assert result.exit_code == 0, result.stdout
+    assert "all files of 5 cases have their hashes" in evidence(result.stdout)
+    assert "bitwise: label maps and metrics of 3 cases are equal" in evidence(result.stdout)
+
+
+def test_changed_data_are_named(tmp_path: Path, quick_run_dir: Path, segtrail: Command) -> None:
+    data = Path(shutil.copytree(quick_run_dir.parents[2] / "data", tmp_path / "data"))
+    shutil.copy(data / "labelsTr" / "case_1.nii.gz", data / "labelsTr" / "case_0.nii.gz")
+    (data / "imagesTr" / "case_3.nii.gz").unlink()
+    result = segtrail("verify", quick_run_dir, "--data", data, "--json")
+    assert result.exit_code == 1
+    assert "labelsTr/case_0.nii.gz is another file than the run read" in evidence(result.stdout)
+    assert "imagesTr/case_3.nii.gz is missing" in evidence(result.stdout)
+
+
+def test_a_rerun_that_gives_other_numbers_fails(run: Path, segtrail: Command) -> None:
+    shutil.copyfile(run / "predictions" / "case_3.nii.gz", run / "predictions" / "case_2.nii.gz")
+    rows = (run / "metrics_cases.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    cells = rows[1].split(",")
+    cells[3] = "0.01"
+    (run / "metrics_cases.csv").write_text("".join([rows[0], ",".join(cells), *rows[2:]]), encoding="utf-8")
+    data = run.parent / "data"
+    result = segtrail("verify", run, "--rerun", "--data", data, "--json")
+    assert result.exit_code == 1
+
+
+def moved(run: Path) -> Path:
+    return Path(shutil.move(run, run.parent / "elsewhere" / run.name))
+
+
+def zipped(run: Path) -> Path:
+    archive = shutil.make_archive(str(run.parent / "archive"), "zip", run.parent, run.name)
+    shutil.rmtree(run)
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(run.parent)
+    return run
+
+
+def with_other_line_ends(run: Path) -> Path:
+    for path in run.rglob("*"):
+        if path.suffix in (".csv", ".json", ".jsonl", ".log", ".yaml"):
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    return run
+
+
+def renamed(run: Path) -> Path:
+    return run.rename(run.with_name("a copy of the run"))
+
+
+@pytest.mark.parametrize("treat", [moved, zipped, with_other_line_ends, renamed])
+def test_honest_treatment_raises_no_alarm(
+    run: Path, segtrail: Command, treat: Callable[[Path], Path]
+) -> None:
+    result = segtrail("verify", treat(run))
+    assert result.exit_code == 0, result.stdout
+
+
+def test_the_cited_fingerprint_is_compared(quick_run_dir: Path, segtrail: Command) -> None:
+    cited = fingerprint(quick_run_dir)
+    assert segtrail("verify", quick_run_dir, "--fingerprint", cited).exit_code == 0
+    result = segtrail("verify", quick_run_dir, "--fingerprint", "0" * 64)
+    assert result.exit_code == 1
+    assert "where 0000" in result.stdout
+
+
+def test_the_fingerprint_stands_in_the_report_and_on_the_terminal(
+    tmp_path: Path, tiny_config: Path, segtrail: Command
+) -> None:
+    from pypdf import PdfReader
+
+    result = segtrail("train", tiny_config, "train.max_epochs=1")
+    (run,) = (tmp_path / "outputs" / "runs").iterdir()
+    assert f"Sealed, fingerprint {fingerprint(run)}" in result.stdout
+    text = PdfReader(run / "report.pdf").pages[0].extract_text()
+    assert fingerprint(run) in "".join(text.split())
+
+
+def test_a_run_that_is_not_finished_does_not_hold(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.experiment import seal_run
+
+    def refuse(_: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(seal_run, "make_report", refuse)
+    segtrail("train", tiny_config, "train.max_epochs=1")
+    (run,) = (tmp_path / "outputs" / "runs").iterdir()
+    assert segtrail("verify", run).exit_code == 1
+    monkeypatch.undo()
+    assert segtrail("seal", run).exit_code == 0
+    assert segtrail("verify", run).exit_code == 0
+    again = segtrail("seal", run)
+    assert again.exit_code == 2
+    assert "is sealed already" in again.stderr
+
+
+@pytest.mark.usefixtures("binding_permissions")
+def test_a_sealed_run_is_read_only(quick_run_dir: Path) -> None:
+    with pytest.raises(PermissionError):
+        (quick_run_dir / "metrics_cases.csv").open("a")
+    with pytest.raises(PermissionError):
+        (quick_run_dir / "predictions" / "more.nii.gz").touch()
+
+
+def test_a_report_made_again_is_the_same_file(run: Path, segtrail: Command) -> None:
+    result = segtrail("report", run, "--json")
+    assert json.loads(result.stdout)["report"] == str(run / "report.pdf")
+    assert segtrail("verify", run).exit_code == 0
+
+
+def test_another_report_comes_to_the_addenda(
+    run: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.report import make
+
+    before = (run / "report.pdf").read_bytes()
+    monkeypatch.setattr(make, "typeset", lambda *_: b"%PDF of another version")
+    path = Path(json.loads(segtrail("report", run, "--json").stdout)["report"])
+    assert path.parent == run / "addenda"
+    assert (run / "report.pdf").read_bytes() == before
+    result = segtrail("verify", run)
+    assert result.exit_code == 0, result.stdout
+    path.write_bytes(b"edited")
+    assert segtrail("verify", run).exit_code == 1
+
+
+def test_verifying_does_not_import_torch(quick_run_dir: Path) -> None:
+    code = "import sys; from segtrail.cli import main\ntry: main(sys.argv[1:])\nfinally: print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "verify", str(quick_run_dir)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_tensors_are_hashed_whatever_else_a_checkpoint_holds(quick_run_dir: Path, tmp_path: Path) -> None:
+    import torch
+
+    path = quick_run_dir / "checkpoints" / "best.pt"
+    content = torch.load(path, weights_only=True)
+    torch.save(content | {"epoch": 99}, tmp_path / "other.pt")
+    assert hash_tensors(tmp_path / "other.pt") == hash_tensors(path)
+    weights = next(iter(content["networks"]["main"].values()))
+    weights[(0,) * weights.ndim] += 1
+    torch.save(content, tmp_path / "changed.pt")
+    assert hash_tensors(tmp_path / "changed.pt") != hash_tensors(path)
+
+
+def test_a_verification_is_kept_where_that_is_asked_for(run: Path, segtrail: Command) -> None:
+    before = {path for path in run.rglob("*") if path.is_file()}
+    segtrail("verify", run)
+    assert {path for path in run.rglob("*") if path.is_file()} == before
+    assert segtrail("verify", run, "--record").exit_code == 0
+    (kept,) = (run / "addenda").glob("verification_*.json")
+    assert json.loads(kept.read_text(encoding="utf-8"))["verdict"] == "pass"
+    assert segtrail("verify", run).exit_code == 0
