@@ -231,5 +231,6 @@ def _describe_run(run: "FinishedRun") -> dict[str, Any]:
         "run_id": run.folder.run_id,
         "run_dir": str(run.folder.path),
         "status": "finished",
+        "fingerprint": run.fingerprint,
         "metrics": run.summary,
     }

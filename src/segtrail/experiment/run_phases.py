@@ -4,7 +4,7 @@ import errno
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,19 @@ from segtrail.training.loop import TrainingOutcome
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that came to its end."""
+    """A run that came to its end.
+
+    Attributes:
+        folder: Its folder.
+        outcome: How the training of its last network ended.
+        summary: The content of ``metrics_summary.json``.
+        fingerprint: The SHA-256 of its manifest; empty before it is sealed.
+    """
 
     folder: RunFolder
     outcome: TrainingOutcome
     summary: dict[str, Any]
+    fingerprint: str = ""
 
 
 def finish_run(
@@ -76,8 +84,8 @@ def finish_run(
         for sentence in opening:
             narrator.say(sentence)
         finished = _train_and_evaluate(folder, opened, narrator, earlier or EarlierTraining())
-    seal_run(folder, narrator, with_report=opened.config.report.enabled)
-    return finished
+    fingerprint = seal_run(folder, narrator, with_report=opened.config.report.enabled)
+    return replace(finished, fingerprint=fingerprint)
 
 
 def _train_and_evaluate(
