@@ -533,9 +533,15 @@ def _resume_after(change: Callable[[Path], None]) -> Callable[[Bench], list[obje
         lines = (run / "journal.jsonl").read_bytes().splitlines(keepends=True)
         (run / "journal.jsonl").write_bytes(b"".join(lines[:-1]))
         change(run)
-        return ["resume", run]
+        return ["resume", run, "--data", bench.finished_run.parents[2] / "data"]
 
     return arrange
+
+
+def _without_report(bench: Bench) -> Path:
+    run = bench.run()
+    (run / "report.pdf").unlink()
+    return run
 
 
 def _pickle_in_last(run: Path) -> None:
@@ -961,14 +967,19 @@ DISK_AND_RIGHTS = [
         "another user",
     ),
     BadInput(
-        *("a run folder that can't be written", "report", "can't be written: Permission denied", 2),
-        lambda bench: _locked(bench, bench.run(), 0o500, lambda _: ["report", bench.run()]),
+        *("addenda that can't be written", "report", "Nothing can be added to", 2),
+        lambda bench: _locked(
+            bench, _without_report(bench) / "addenda", 0o500, lambda _: ["report", bench.run()]
+        ),
         "another user",
     ),
     BadInput(
-        *("a run folder that can't be written", "evaluate --save", "can't be saved", 2),
+        *("addenda that can't be written", "evaluate --save", "can't be saved", 2),
         lambda bench: _locked(
-            bench, bench.run(), 0o500, lambda _: ["evaluate", bench.run(), "--data", "data", "--save"]
+            bench,
+            bench.run() / "addenda",
+            0o500,
+            lambda _: ["evaluate", bench.run(), "--data", "data", "--save"],
         ),
         "another user",
     ),

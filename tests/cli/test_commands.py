@@ -46,10 +46,11 @@ def test_the_runbook_commands_train_and_report(tmp_path: Path, tiny_config: Path
     trained = run_python("-m", "src.train", "--config", str(tiny_config), "train.max_epochs=1")
     assert trained.returncode == 0, trained.stderr
     (run,) = (tmp_path / "outputs" / "runs").iterdir()
-    (run / "report.pdf").unlink()
+    before = (run / "report.pdf").read_bytes()
     reported = run_python("scripts/04_make_pdf_report.py", "--run_dir", str(run))
     assert reported.returncode == 0, reported.stderr
-    assert (run / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert reported.stdout.strip() == f"Report: {run / 'report.pdf'}"
+    assert (run / "report.pdf").read_bytes() == before
 
 
 def test_train_with_json_prints_one_object_and_progress_elsewhere(

@@ -19,6 +19,8 @@ from run_copies import copy_run
 from segtrail.errors import InputError, TrainingFailed
 from segtrail.experiment import prediction_work as module
 from segtrail.inference.network_pass import NetworkPass
+from segtrail.record.hashing import hash_file
+from segtrail.record.journal import find_breaks, read_journal
 from segtrail.record.prediction import PredictionFolder
 
 Command = Callable[..., Any]
@@ -36,11 +38,11 @@ def write_image(path: Path, data: Any = None, affine: Any = AFFINE) -> Path:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """All files of a folder of predictions but its lock, by name."""
+    """All files of a folder of predictions but its lock and its journal, which tells every attempt, by name."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name not in (".lock", "data_access.jsonl")
     }
 
 
@@ -544,7 +546,6 @@ import os, sys
 from pathlib import Path
 from segtrail import atomic
 from segtrail.cli import main
-from run_copies import copy_run
 
 count = 0
 replace = Path.replace
@@ -603,3 +604,17 @@ def test_a_folder_that_can_not_be_written_is_refused(tmp_path: Path, images: Pat
     result = predict(images)
     assert result.exit_code == 2
     assert "can't be written" in result.stderr
+
+
+def test_a_journal_beside_the_results_says_which_images_were_used(
+    tmp_path: Path, images: Path, predict: Predict
+) -> None:
+    predict(images)
+    entries = read_journal(tmp_path / "out" / "data_access.jsonl")
+    assert find_breaks(entries) == []
+    assert [(entry.action, entry.details["case"]) for entry in entries] == [
+        ("data used", "a"),
+        ("data used", "bb"),
+        ("data used", "ccc"),
+    ]
+    assert entries[0].details["inputs"][0]["sha256"] == hash_file(images / "a.nii.gz")

@@ -34,7 +34,7 @@ class Addenda:
             self.path.mkdir(exist_ok=True)
             self._journal = Journal(self.path / JOURNAL, actor, seal.sha256)
         except OSError as error:
-            raise InputError(f"Nothing can be added to {run_dir}: {error.strerror or error}.") from None
+            raise _refused(run_dir, error) from None
 
     def add_file(self, name: str, content: bytes, action: str, **details: Any) -> Path:
         """Add a file.
@@ -47,10 +47,16 @@ class Addenda:
 
         Returns:
             The file.
+
+        Raises:
+            InputError: It can't be written.
         """
         path = self.path / name
-        write_bytes(path, content)
-        self._journal.write(action, files={name: hash_file(path)}, **details)
+        try:
+            write_bytes(path, content)
+            self._journal.write(action, files={name: hash_file(path)}, **details)
+        except OSError as error:
+            raise _refused(self.path.parent, error) from None
         return path
 
     def add_made_file(self, name: str, make: Callable[[Path], None], action: str, **details: Any) -> Path:
@@ -78,3 +84,7 @@ class Addenda:
             if path.is_file()
         }
         self._journal.write(action, files=files, **details)
+
+
+def _refused(run_dir: Path, error: OSError) -> InputError:
+    return InputError(f"Nothing can be added to {run_dir}: {error.strerror or error}.")
