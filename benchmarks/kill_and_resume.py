@@ -27,8 +27,10 @@ MEASURED = ("seconds", "patches_per_second", "peak_memory_mb")
 TRAINING = (
     "configs/cpu.yaml",
     "paths.data_root=data/heart_mini",
-    "split.val=[la_004,la_010]",
-    "patch.patches_per_case=2",
+    "split.train=[la_003,la_005,la_007,la_011]",
+    "split.val=[la_004]",
+    "stages.coarse.patch.patches_per_case=2",
+    "stages.fine.patch.patches_per_case=2",
     "train.checkpoint_every.steps=3",
     "stages.coarse.preprocess.spacing=[5,5,5]",
     "stages.coarse.train.max_epochs=6",

@@ -45,3 +45,12 @@ def test_an_empty_map_stays_empty() -> None:
     kept, notes = keep_largest_components(np.zeros((3, 3, 3), dtype=np.uint8), NAMES, voxel_ml=1.0)
     assert not kept.any()
     assert notes == []
+
+
+def test_of_many_parts_the_largest_are_told_of_one_by_one_and_the_rest_together() -> None:
+    labels = np.zeros((100, 4, 4), dtype=np.uint8)
+    for number in range(20):
+        labels[5 * number : 5 * number + 2, :2, :2] = 1
+    notes = keep_largest_components(labels, NAMES, voxel_ml=1.0)[1]
+    assert len(notes) == 4
+    assert notes[-1].evidence == "16 more parts of ball lie apart, 128 mL in all."
