@@ -133,6 +133,8 @@ def test_honest_treatment_raises_no_alarm(
 def test_the_cited_fingerprint_is_compared(quick_run_dir: Path, segtrail: Command) -> None:
     cited = fingerprint(quick_run_dir)
     assert segtrail("verify", quick_run_dir, "--fingerprint", cited).exit_code == 0
+    from_a_pdf = f" {cited[:50].upper()}\u200b{cited[50:]}"
+    assert segtrail("verify", quick_run_dir, "--fingerprint", from_a_pdf).exit_code == 0
     result = segtrail("verify", quick_run_dir, "--fingerprint", "0" * 64)
     assert result.exit_code == 1
     assert "where 0000" in result.stdout
