@@ -112,6 +112,11 @@ def drop_row(name: str, place: int) -> Change:
     return change
 
 
+def keep_heading(table: Path) -> None:
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text(lines[0], encoding="utf-8", newline="\n")
+
+
 def change_weight(run: Path) -> None:
     path = run / "checkpoints" / "best.pt"
     content = torch.load(path, weights_only=True)
@@ -149,6 +154,17 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
         "an epoch repeated",
         lambda run: append("history.csv", _last_line(run, "history.csv"))(run),
         "history.csv has epoch",
+    ),
+    ("all epochs", lambda run: keep_heading(run / "history.csv"), "the files can't be compared"),
+    (
+        "a summary that holds nothing",
+        edit_json("dataset_summary.json", dict.clear),
+        "dataset_summary.json was",
+    ),
+    (
+        "checks that are none",
+        edit_json("dataset_summary.json", lambda c: c.update(checks=[{}])),
+        "dataset_summary.json",
     ),
     ("a learning rate", change_cell("history.csv", "learning_rate", "1"), "history.csv was "),
     (

@@ -31,7 +31,7 @@ def check_data(
     try:
         summary = read_object(run_dir / "dataset_summary.json")
         faults = list(_faults(summary, data_root, on_case))
-    except (InputError, KeyError, TypeError) as error:
+    except (InputError, LookupError, AttributeError, TypeError) as error:
         return Outcome("data", TITLE, "fail", (f"dataset_summary.json can't be compared: {error}",))
     return Outcome.of_faults(
         "data", TITLE, faults, f"all files of {len(summary['cases'])} cases have their hashes"

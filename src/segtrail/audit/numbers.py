@@ -1,6 +1,7 @@
 """The numbers of a run against each other: history, checkpoints, metrics, configuration and journal."""
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -12,6 +13,7 @@ from segtrail.audit.outcome import Outcome
 from segtrail.config.load import load_config
 from segtrail.errors import InputError
 from segtrail.evaluation.statistics import summarise
+from segtrail.record.hashing import hash_file
 from segtrail.record.journal import Entry
 from segtrail.record.manifest import as_written
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
@@ -23,8 +25,6 @@ METRICS_TITLE = "The summary follows from the table of cases"
 
 def check_configuration(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
     """Read ``config_resolved.yaml`` by its schema, and compare its hash with the opening of the journal."""
-    import hashlib
-
     faults = []
     try:
         load_config(run_dir / CONFIG_FILE)
@@ -49,7 +49,7 @@ def check_history(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
         faults = [*_faults_of_epochs(rows), *_faults_of_selection(rows, summary["selection"])]
         faults += _faults_of_validations(rows, entries)
         faults += _faults_of_checkpoints(run_dir, entries)
-    except (InputError, KeyError, TypeError, ValueError) as error:
+    except (InputError, LookupError, AttributeError, TypeError, ValueError) as error:
         return Outcome("history", HISTORY_TITLE, "fail", (f"the files can't be compared: {error}",))
     return Outcome.of_faults("history", HISTORY_TITLE, faults, f"{len(rows)} epochs")
 
@@ -65,7 +65,7 @@ def check_metrics(run_dir: Path) -> Outcome:
             for case in dict.fromkeys(row["case"] for row in rows)
             if not (run_dir / "predictions" / f"{case}.nii.gz").is_file()
         ]
-    except (InputError, KeyError, TypeError, ValueError) as error:
+    except (InputError, LookupError, AttributeError, TypeError, ValueError) as error:
         return Outcome("metrics", METRICS_TITLE, "fail", (f"the files can't be compared: {error}",))
     return Outcome.of_faults(
         "metrics", METRICS_TITLE, faults, f"{len(rows)} rows, every statistic computed again"
@@ -145,8 +145,6 @@ def _faults_of_validations(rows: Sequence[Mapping[str, str]], entries: Sequence[
 
 
 def _faults_of_checkpoints(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]:
-    from segtrail.record.hashing import hash_file
-
     latest: dict[str, str] = {}
     for entry in entries:
         if entry.action == "checkpoint written":
