@@ -118,8 +118,9 @@ class RunFolder:
             raise InputError(
                 f"Another program works in {self.path}. Wait until it ends, or stop it first."
             ) from None
-        except OSError as error:
-            raise InputError(f"{self.path} can't be written: {error.strerror or error}.") from None
+        except (OSError, NotImplementedError) as error:  # the latter where the file system has no locks
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"{self.path} can't be held or written: {reason}.") from None
         try:
             yield
         finally:
