@@ -49,6 +49,13 @@ class Compute:
         """The instructions of the processor that torch computes with, on which the last bits depend."""
         return torch.backends.cpu.get_cpu_capability()
 
+    @property
+    def libraries(self) -> dict[str, str]:
+        """The versions of the libraries that compute on the device, as far as they can differ from torch's own."""
+        if self.device.type != "cuda":
+            return {}
+        return {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
+
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which the network computes in its precision."""
         if self.precision == "fp32":

@@ -181,6 +181,18 @@ def test_a_training_with_a_key_ends_signed(
     assert segtrail("verify", run, "--public-key", keys["public"]).exit_code == 0
 
 
+def test_the_runs_of_a_cross_validation_with_a_key_end_signed(
+    tmp_path: Path, tiny_config: Path, keys: dict[str, Path], segtrail: Command
+) -> None:
+    changes = ["split.val=null", "train.max_epochs=1", "report.enabled=false"]
+    result = segtrail("cv", tiny_config, *changes, "--folds", 2, "--key", keys["private"])
+    assert result.exit_code == 0, result.stderr
+    runs = list((tmp_path / "outputs" / "runs").iterdir())
+    assert len(runs) == 2
+    for run in runs:
+        assert segtrail("verify", run, "--public-key", keys["public"]).exit_code == 0
+
+
 def test_a_ledger_tells_a_run_written_anew(run: Path, tmp_path: Path, segtrail: Command) -> None:
     ledger = tmp_path / "ledger.jsonl"
     assert segtrail("anchor", run, "--ledger", ledger).exit_code == 0

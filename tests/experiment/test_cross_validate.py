@@ -1,6 +1,7 @@
 """A cross-validation: each fold a run, gone on with fold by fold, all cases pooled."""
 
 import csv
+import errno
 import json
 import shutil
 import signal
@@ -274,6 +275,41 @@ def test_a_run_that_can_not_go_on_with_the_same_bits_is_trained_anew(
     assert "Fold 2 is trained anew, since its run can't be gone on with" in result.stdout
     assert run_of(cv, 2) != run
     assert without_runs(read_table(cv)) == without_runs(read_table(finished_cv_dir))
+
+
+def fill_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", "history.csv")
+
+
+def test_a_disk_that_is_full_stops_the_run_in_hand_and_it_goes_on_later(
+    stopped_in_second_fold: Path,
+    finished_cv_dir: Path,
+    segtrail: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    no_training: list[str],
+) -> None:
+    cv = stopped_in_second_fold
+    run = run_of(cv, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Training, "_run_step", fill_disk)
+        full = segtrail("cv", "--resume", cv)
+    assert full.exit_code == 2
+    assert f"`segtrail resume {run}` then goes on with the run." in full.stderr
+    assert segtrail("cv", "--resume", cv).exit_code == 0
+    assert no_training == []
+    assert run_of(cv, 2) == run
+    assert without_runs(read_table(cv)) == without_runs(read_table(finished_cv_dir))
+
+
+@pytest.mark.parametrize("name", ["run.json", "config_resolved.yaml", "journal.jsonl", "checkpoints/last.pt"])
+def test_a_run_whose_folder_is_damaged_is_trained_anew(
+    stopped_in_second_fold: Path, segtrail: Command, no_training: list[str], name: str
+) -> None:
+    cv = stopped_in_second_fold
+    (run_of(cv, 2) / name).write_bytes(b"[damaged\n")
+    result = segtrail("cv", "--resume", cv)
+    assert "Fold 2 is trained anew, since its run can't be gone on with" in result.stdout
+    assert no_training == [f"fold 2 of 2 of {cv.name}"]
 
 
 def test_a_finished_one_is_pooled_again_and_trains_nothing(

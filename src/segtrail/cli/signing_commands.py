@@ -122,11 +122,11 @@ def signing_key(given: Path | None) -> "SigningKey | None":
 
 
 def sign_ended_run(folder: "RunFolder", key: "SigningKey | None", as_json: bool) -> None:
-    """Sign a run that has just been sealed, where there is a key."""
-    if key is None:
-        return
-    from segtrail.record.signature import sign_run
+    """Sign a sealed run, where there is a key and no signature."""
+    from segtrail.record.signature import is_signed, sign_run
 
+    if key is None or is_signed(folder.path):
+        return
     path = sign_run(folder.path, key, folder.read_state().get("operator"))
     narrator_for(as_json).say(f"Signature: {path}", logged=False)
 

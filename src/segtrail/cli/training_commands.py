@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,10 +139,12 @@ def cv(
             show_default=False,
         ),
     ] = None,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Cross-validate: train a run for each fold, and pool the results of all cases."""
+    """Cross-validate: train a run for each fold, signed where there is a key, and pool the results of all cases."""
     with sentences_for_errors(as_json) as answers:
+        sign_run = partial(sign_ended_run, key=signing_key(key), as_json=as_json)
         options = {"--folds": folds, "--data": data, "--note": note, "--output-root": output_root}
         if resume is not None:
             given_too = [*filter(None, [config, config_file]), *(overrides or [])]
@@ -155,7 +158,7 @@ def cv(
             from segtrail.experiment.cross_validate import resume_cross_validation
 
             command = ["segtrail", "cv", "--resume", resume, *_options(options)]
-            result = resume_cross_validation(folder, data, narrator_for(as_json), command)
+            result = resume_cross_validation(folder, data, narrator_for(as_json), command, sign_run)
         else:
             given = _given_config("cv configs/cpu.yaml", config, config_file, overrides or [])
             settings = given.load({"data_root": data, "output_root": output_root})
@@ -164,7 +167,7 @@ def cv(
 
             n_folds = _DEFAULT_FOLDS if folds is None else folds
             command = ["segtrail", "cv", *given.words, *_options({**options, "--folds": n_folds})]
-            result = cross_validate(settings, n_folds, narrator_for(as_json), note, command)
+            result = cross_validate(settings, n_folds, narrator_for(as_json), note, command, sign_run)
         if as_json:
             print_json(result.as_mapping(), answers)
         else:

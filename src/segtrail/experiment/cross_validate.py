@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -32,13 +32,18 @@ from segtrail.record.cross_validation import (
 )
 from segtrail.record.local_paths import forget_paths, remember_paths
 from segtrail.record.resolved_config import write_resolved_config
-from segtrail.record.run_folder import describe_environment, utc_now
+from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.report.wording import format_count
 from segtrail.version import __version__
 
 
 def cross_validate(
-    config: Config, n_folds: int, narrator: Narrator, note: str, command: list[str]
+    config: Config,
+    n_folds: int,
+    narrator: Narrator,
+    note: str,
+    command: list[str],
+    on_sealed: Callable[[RunFolder], None] = lambda _: None,
 ) -> CrossValidationResult:
     """Divide the cases into folds, train a run for each, and pool the results.
 
@@ -48,6 +53,7 @@ def cross_validate(
         narrator: Hears of all that happens.
         note: A remark for the record.
         command: The command line that begins it.
+        on_sealed: Is given the run of each fold when that is sealed, to sign it.
 
     Returns:
         The result.
@@ -67,7 +73,8 @@ def cross_validate(
         with _alone_in(folder):
             record = _open_record(folder, config, folds, data, note, command)
             _say_start(folder, record, data, narrator)
-            return _train_what_is_missing(CrossValidationWork(folder, record, config, command, narrator))
+            work = CrossValidationWork(folder, record, config, command, narrator, on_sealed)
+            return _train_what_is_missing(work)
     finally:
         if not folder.record_file.exists():
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -75,7 +82,11 @@ def cross_validate(
 
 
 def resume_cross_validation(
-    folder: CrossValidationFolder, data_root: Path | None, narrator: Narrator, command: list[str]
+    folder: CrossValidationFolder,
+    data_root: Path | None,
+    narrator: Narrator,
+    command: list[str],
+    on_sealed: Callable[[RunFolder], None] = lambda _: None,
 ) -> CrossValidationResult:
     """Go on with a cross-validation: folds that are done are kept, the run in hand goes on, all others are trained.
 
@@ -84,6 +95,7 @@ def resume_cross_validation(
         data_root: Where its data lie now; None where they lay.
         narrator: Hears of all that happens.
         command: The command line that goes on with it.
+        on_sealed: Is given the run of each fold when that is sealed, to sign it.
 
     Returns:
         The result.
@@ -98,7 +110,7 @@ def resume_cross_validation(
         record = folder.read_record()
         config = read_recorded_config(folder.path, folder.output_root, data_root)
         _refuse_changed_data(record, _read_data(config, narrator))
-        work = CrossValidationWork(folder, record, config, command, narrator)
+        work = CrossValidationWork(folder, record, config, command, narrator, on_sealed)
         _note_resumption(work)
         return _train_what_is_missing(work)
 

@@ -1,12 +1,13 @@
 """Training the run of one fold of a cross-validation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from segtrail.config.schema import Config
-from segtrail.errors import InputError
+from segtrail.errors import ConditionsDiffer, InputError
 from segtrail.experiment.earlier_folds import fault_of_finished_fold
-from segtrail.experiment.resume_run import resume_run
+from segtrail.experiment.resume_run import read_interrupted, resume_run
 from segtrail.experiment.train_run import train_run
 from segtrail.progress import Narrator
 from segtrail.record.cross_validation import CrossValidationFolder, CrossValidationRecord, FoldEntry
@@ -17,13 +18,23 @@ from segtrail.report.wording import format_count, format_duration
 
 @dataclass(frozen=True)
 class CrossValidationWork:
-    """A cross-validation in hand; its record changes, and is written after each change."""
+    """A cross-validation in hand; its record changes, and is written after each change.
+
+    Attributes:
+        folder: Its folder.
+        record: Its record.
+        config: Its configuration.
+        command: The command line that trains its folds.
+        narrator: Hears of all that happens.
+        on_sealed: Is given the run of each fold when that is sealed.
+    """
 
     folder: CrossValidationFolder
     record: CrossValidationRecord
     config: Config
     command: list[str]
     narrator: Narrator
+    on_sealed: Callable[[RunFolder], None]
 
 
 def train_fold(work: CrossValidationWork, fold: FoldEntry) -> None:
@@ -46,6 +57,7 @@ def train_fold(work: CrossValidationWork, fold: FoldEntry) -> None:
         run = _go_on_with_run(work, fold) or _train_new_run(work, fold, name.lower())
         fold.seconds = round(sum(run.read_state()["seconds"].values()), 3)
         _refuse_other_data(record, run)
+        work.on_sealed(run)
         fold.status = "finished"
         folder.write_record(record)
         narrator.say(f"{name} is done, in {format_duration(fold.seconds)}.")
@@ -58,14 +70,21 @@ def _go_on_with_run(work: CrossValidationWork, fold: FoldEntry) -> RunFolder | N
     if fold.run_id is None:
         return None
     run = RunFolder(work.folder.output_root / "runs" / fold.run_id)
+    data_root = Path(work.config.paths.data_root)
     try:
         if read_seal(run.path) is not None:  # killed between the end of the run and its note here
             return run if fault_of_finished_fold(work.folder, work.record, fold) is None else None
-        return resume_run(run, work.narrator, Path(work.config.paths.data_root), work.command).folder
-    except InputError as error:
-        work.narrator.detach_log()
-        work.narrator.say(f"Fold {fold.fold} is trained anew, since its run can't be gone on with: {error}")
-        return None
+        read_interrupted(run, data_root)
+    except InputError as damage:
+        return _give_up_run(work, fold, damage)
+    try:
+        return resume_run(run, work.narrator, data_root, work.command).folder
+    except ConditionsDiffer as differences:
+        return _give_up_run(work, fold, differences)
+
+
+def _give_up_run(work: CrossValidationWork, fold: FoldEntry, because: InputError) -> None:
+    work.narrator.say(f"Fold {fold.fold} is trained anew, since its run can't be gone on with: {because}")
 
 
 def _train_new_run(work: CrossValidationWork, fold: FoldEntry, name: str) -> RunFolder:

@@ -74,7 +74,10 @@ def opened_folder(
             narrator.detach_log()
             shutil.rmtree(folder.path, ignore_errors=True)
             if isinstance(error, OSError):
-                raise InputError(describe_os_error(error)) from None
+                anew = "or choose another paths.output_root, and start again."
+                raise InputError(
+                    describe_os_error(error, f"Free some space, {anew}", f"Put that right, {anew}")
+                ) from None
             raise
         yield folder
 

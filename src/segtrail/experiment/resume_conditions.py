@@ -39,6 +39,7 @@ def describe_device(compute: Compute) -> dict[str, Any]:
         "precision": compute.precision,
         "threads": compute.threads,
         "deterministic": compute.deterministic,
+        **compute.libraries,
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from segtrail.config.schema import Config
 from segtrail.errors import ConditionsDiffer, InputError
 from segtrail.experiment.journal_events import reading_events
 from segtrail.experiment.opened_run import open_run
@@ -16,6 +17,8 @@ from segtrail.experiment.run_phases import FinishedRun, finish_run
 from segtrail.experiment.train_stages import EarlierTraining
 from segtrail.progress import Narrator
 from segtrail.record.history import roll_back_history
+from segtrail.record.journal import FILE_NAME as JOURNAL
+from segtrail.record.journal import read_journal
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.run_folder import RunFolder, utc_now
 from segtrail.record.seal import read_seal
@@ -55,8 +58,7 @@ def resume_run(
     _refuse_sealed(folder)  # before it is held, since nothing is written into a sealed folder
     with folder.held(), ExitStack() as claims:
         _refuse_sealed(folder)
-        earlier = read_earlier(folder.path / "checkpoints")
-        config = read_recorded_config(folder.path, folder.path.parent.parent, data_root)
+        earlier, config = read_interrupted(folder, data_root)
         if config.report.enabled:
             import_typst()
         opened = open_run(config, narrator, claims)
@@ -74,6 +76,26 @@ def resume_run(
         return finish_run(
             folder, opened, narrator, _describe_resumption(folder, earlier, differences), earlier
         )
+
+
+def read_interrupted(folder: RunFolder, data_root: Path | None = None) -> tuple[EarlierTraining, Config]:
+    """Read what a run goes on from, without changing anything.
+
+    Args:
+        folder: The run folder.
+        data_root: Where its data lie now; None where they lay.
+
+    Returns:
+        What it has trained, and its configuration with this machine's paths.
+
+    Raises:
+        InputError: A file that it takes is missing or damaged.
+    """
+    folder.read_state()
+    if (folder.path / JOURNAL).exists():
+        read_journal(folder.path / JOURNAL)
+    earlier = read_earlier(folder.path / "checkpoints")
+    return earlier, read_recorded_config(folder.path, folder.path.parent.parent, data_root)
 
 
 def _refuse_sealed(folder: RunFolder) -> None:

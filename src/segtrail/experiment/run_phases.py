@@ -194,7 +194,8 @@ def _marked(folder: RunFolder, config: Config, narrator: Narrator) -> Iterator[N
         narrator.say(f"Interrupted; `segtrail resume {shlex.quote(str(folder.path))}` goes on with it.")
         raise Interrupted(f"{because}.") from None
     except OSError as error:
-        because = describe_os_error(error)
+        way_on = f"`segtrail resume {shlex.quote(str(folder.path))}` then goes on with the run."
+        because = describe_os_error(error, f"Free some space; {way_on}", f"Put that right; {way_on}")
         with suppress(OSError):
             _note_failure(folder, redactor_for(config).redact(because))
         raise InputError(because) from error
@@ -221,12 +222,12 @@ def _phase(folder: RunFolder, name: str) -> Iterator[None]:
             folder.add_seconds(name, seconds[name])
 
 
-def describe_os_error(error: OSError) -> str:
-    """Say what a file system refused, and what to do."""
+def describe_os_error(error: OSError, if_full: str, otherwise: str) -> str:
+    """Say what a file system refused, and what to do where the disk is full or else."""
     what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full ({what}). Free some space, or choose another paths.output_root, and start again."
-    return f"A file that the run needs can't be read or written ({what})."
+        return f"The disk is full ({what}). {if_full}"
+    return f"A file that the run needs can't be read or written ({what}). {otherwise}"
 
 
 def _describe_end(stages: list[Stage]) -> str:

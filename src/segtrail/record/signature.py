@@ -35,6 +35,11 @@ class Signature:
     hashes: Mapping[str, str]
 
 
+def is_signed(run_dir: Path) -> bool:
+    """Tell whether a run has a signature, be it right or wrong."""
+    return (run_dir / ADDENDA / SIGNATURE).exists()
+
+
 def sign_run(run_dir: Path, key: SigningKey, actor: str | None) -> Path:
     """Sign every file of a sealed run but its addenda, where the signature comes to.
 
@@ -53,12 +58,10 @@ def sign_run(run_dir: Path, key: SigningKey, actor: str | None) -> Path:
         raise InputError(
             f"{run_dir.name} is not sealed, so it can't be signed. `segtrail seal` seals a finished run."
         )
-    path = run_dir / ADDENDA / SIGNATURE
-    if path.exists():
+    if is_signed(run_dir):
         raise InputError(f"{run_dir.name} is signed already.")
     addenda = Addenda(run_dir, actor)
-    addenda.add_made_file(SIGNATURE, lambda target: _write_bundle(run_dir, key, target), "signed")
-    return path
+    return addenda.add_made_file(SIGNATURE, lambda target: _write_bundle(run_dir, key, target), "signed")
 
 
 def _write_bundle(run_dir: Path, key: SigningKey, target: Path) -> None:
