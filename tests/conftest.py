@@ -256,7 +256,7 @@ def staged_run_dir(staged_data: Path) -> Path:
 def finished_cv_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished cross-validation of two folds that tests may read and must not change."""
     from segtrail.config.load import load_config
-    from segtrail.experiment.cross_validate import cross_validate
+    from segtrail.cross_validation.cross_validate import cross_validate
     from segtrail.progress import Narrator
 
     folder = tmp_path_factory.mktemp("cross_validated")

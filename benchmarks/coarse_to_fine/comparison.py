@@ -112,9 +112,7 @@ def run_comparison(candidates: Mapping[str, Changes], n_folds: int, purpose: str
     Comparison(taken, n_folds, chosen.work.resolve(), chosen.data.resolve()).run()
 
 
-def _describe(
-    rows: Sequence[Mapping[str, str]], dice: Mapping[str, float], base: Mapping[str, float]
-) -> str:
+def _describe(rows: Sequence[Mapping[str, str]], dice: Mapping[str, float], base: Mapping[str, float]) -> str:
     differences = [dice[case] - base[case] for case in dice]
     better = sum(difference > 0 for difference in differences)
     nsd, hd95 = ([float(row[column]) for row in rows] for column in ("nsd_2mm", "hd95_mm"))

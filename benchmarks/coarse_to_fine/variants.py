@@ -1,7 +1,7 @@
 """Cross-validates variants of configs/cpu.yaml that differ in one thing, all with the same short training.
 
-    python benchmarks/coarse_to_fine/variants.py WORK_FOLDER --data data/Task02_Heart
-    python benchmarks/coarse_to_fine/variants.py WORK_FOLDER --data data/Task02_Heart --only "elastic deformation"
+python benchmarks/coarse_to_fine/variants.py WORK_FOLDER --data data/Task02_Heart
+python benchmarks/coarse_to_fine/variants.py WORK_FOLDER --data data/Task02_Heart --only "elastic deformation"
 """
 
 from comparison import Changes, run_comparison

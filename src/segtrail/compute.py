@@ -54,7 +54,8 @@ class Compute:
         """The versions of the libraries that compute on the device, as far as they can differ from torch's own."""
         if self.device.type != "cuda":
             return {}
-        return {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        return {"cuda": str(torch.version.cuda), "cudnn": str(cudnn)}
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which the network computes in its precision."""

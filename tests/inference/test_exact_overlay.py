@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import segtrail
-from segtrail.experiment import prediction_work
-from segtrail.experiment.predict_run import PredictionRequest, predict_run
+from segtrail.prediction import prediction_work
+from segtrail.prediction.predict_run import PredictionRequest, predict_run
 from segtrail.progress import Narrator
 from segtrail.record.run_folder import RunFolder
 

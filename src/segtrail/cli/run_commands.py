@@ -91,7 +91,7 @@ def predict(
 
         folder = find_run(run, output_root)
 
-        from segtrail.experiment.predict_run import PredictionRequest, predict_run
+        from segtrail.prediction.predict_run import PredictionRequest, predict_run
 
         if not output.strip():  # an unset variable of the shell; a path of it would be the current folder
             raise InputError("--output is empty; name a folder for the predictions.")

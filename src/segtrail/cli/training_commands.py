@@ -155,7 +155,7 @@ def cv(
 
             folder = find_cross_validation(resume, (output_root or Path("outputs")).expanduser())
 
-            from segtrail.experiment.cross_validate import resume_cross_validation
+            from segtrail.cross_validation.cross_validate import resume_cross_validation
 
             command = ["segtrail", "cv", "--resume", resume, *_options(options)]
             result = resume_cross_validation(folder, data, narrator_for(as_json), command, sign_run)
@@ -163,7 +163,7 @@ def cv(
             given = _given_config("cv configs/cpu.yaml", config, config_file, overrides or [])
             settings = given.load({"data_root": data, "output_root": output_root})
 
-            from segtrail.experiment.cross_validate import cross_validate
+            from segtrail.cross_validation.cross_validate import cross_validate
 
             n_folds = _DEFAULT_FOLDS if folds is None else folds
             command = ["segtrail", "cv", *given.words, *_options({**options, "--folds": n_folds})]

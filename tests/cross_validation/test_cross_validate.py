@@ -17,9 +17,9 @@ import yaml
 from filelock import FileLock
 
 from run_copies import copy_run
+from segtrail.cross_validation import fold_training
 from segtrail.errors import Interrupted, TrainingFailed
 from segtrail.evaluation.records import SELECTION_CAUTION
-from segtrail.experiment import fold_training
 from segtrail.record.local_paths import recall_data_root
 from segtrail.training import loop
 
@@ -210,7 +210,7 @@ def test_a_kill_between_the_folds_loses_nothing(
     tmp_path: Path, tiny_config: Path, finished_cv_dir: Path, segtrail: Command
 ) -> None:
     code = (
-        "import os, sys\nfrom segtrail.cli import main\nfrom segtrail.experiment import fold_training\n"
+        "import os, sys\nfrom segtrail.cli import main\nfrom segtrail.cross_validation import fold_training\n"
         "train_run = fold_training.train_run\n"
         "def killed(config, narrator, note, *more):\n"
         "    return os._exit(9) if note.startswith('fold 2') else train_run(config, narrator, note, *more)\n"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrail.config.schema import Config
+from segtrail.cross_validation.earlier_folds import fault_of_finished_fold
 from segtrail.errors import ConditionsDiffer, InputError
-from segtrail.experiment.earlier_folds import fault_of_finished_fold
 from segtrail.experiment.resume_run import read_interrupted, resume_run
 from segtrail.experiment.train_run import train_run
 from segtrail.progress import Narrator
@@ -76,14 +76,16 @@ def _go_on_with_run(work: CrossValidationWork, fold: FoldEntry) -> RunFolder | N
             return run if fault_of_finished_fold(work.folder, work.record, fold) is None else None
         read_interrupted(run, data_root)
     except InputError as damage:
-        return _give_up_run(work, fold, damage)
+        _say_anew(work, fold, damage)
+        return None
     try:
         return resume_run(run, work.narrator, data_root, work.command).folder
     except ConditionsDiffer as differences:
-        return _give_up_run(work, fold, differences)
+        _say_anew(work, fold, differences)
+        return None
 
 
-def _give_up_run(work: CrossValidationWork, fold: FoldEntry, because: InputError) -> None:
+def _say_anew(work: CrossValidationWork, fold: FoldEntry, because: InputError) -> None:
     work.narrator.say(f"Fold {fold.fold} is trained anew, since its run can't be gone on with: {because}")
 
 

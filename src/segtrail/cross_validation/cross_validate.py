@@ -10,17 +10,17 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from segtrail.config.schema import Config
+from segtrail.cross_validation.cross_validation_result import CrossValidationResult, pool_results
+from segtrail.cross_validation.earlier_folds import (
+    describe_other_versions,
+    fault_of_finished_fold,
+)
+from segtrail.cross_validation.fold_training import CrossValidationWork, train_fold
 from segtrail.dataset.description import read_description
 from segtrail.dataset.folds import Fold, divide_into_folds, refuse_unfit_request
 from segtrail.dataset.summary import dataset_fingerprint
 from segtrail.errors import CheckFailed, InputError, Interrupted, SegtrailError
 from segtrail.experiment.checking import CheckedData, read_and_check, refuse_unsound
-from segtrail.experiment.cross_validation_result import CrossValidationResult, pool_results
-from segtrail.experiment.earlier_folds import (
-    describe_other_versions,
-    fault_of_finished_fold,
-)
-from segtrail.experiment.fold_training import CrossValidationWork, train_fold
 from segtrail.experiment.preparation import cache_folder, redactor_for
 from segtrail.experiment.recorded_config import read_recorded_config
 from segtrail.progress import Narrator

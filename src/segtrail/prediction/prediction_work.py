@@ -12,13 +12,6 @@ import numpy as np
 from segtrail.dataset.names import shown
 from segtrail.errors import InputError, Interrupted, TrainingFailed
 from segtrail.evaluation.records import describe_segmentation
-from segtrail.experiment.prediction_plan import (
-    Plan,
-    Task,
-    former_files,
-    hash_or_none,
-    is_of_same_input,
-)
 from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume, write_label_map, write_volume
 from segtrail.inference.guard_note import describe_note
@@ -28,6 +21,13 @@ from segtrail.inference.predictor import Segmentation
 from segtrail.inference.reading import read_image
 from segtrail.inference.regions import Box
 from segtrail.inference.trained import TrainedNetwork
+from segtrail.prediction.prediction_plan import (
+    Plan,
+    Task,
+    former_files,
+    hash_or_none,
+    is_of_same_input,
+)
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
 from segtrail.record.journal import DATA_ACCESS, Journal

@@ -17,8 +17,8 @@ from filelock import FileLock
 
 from run_copies import copy_run
 from segtrail.errors import InputError, TrainingFailed
-from segtrail.experiment import prediction_work as module
 from segtrail.inference.network_pass import NetworkPass
+from segtrail.prediction import prediction_work as module
 from segtrail.record.hashing import hash_file
 from segtrail.record.journal import find_breaks, read_journal
 from segtrail.record.prediction import PredictionFolder

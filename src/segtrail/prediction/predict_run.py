@@ -11,17 +11,17 @@ from filelock import FileLock, Timeout
 
 from segtrail.dataset.names import shown
 from segtrail.errors import InputError
-from segtrail.experiment.prediction_plan import (
+from segtrail.inference.guard_note import REASON_NAMES
+from segtrail.inference.inputs import FoundInputs, find_inputs
+from segtrail.inference.likeness import TrainingRange
+from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
+from segtrail.prediction.prediction_plan import (
     Plan,
     open_record,
     plan_cases,
     require_safe_output,
 )
-from segtrail.experiment.prediction_work import PredictionWork
-from segtrail.inference.guard_note import REASON_NAMES
-from segtrail.inference.inputs import FoundInputs, find_inputs
-from segtrail.inference.likeness import TrainingRange
-from segtrail.inference.trained import Checkpoint, TrainedNetwork, open_trained_network
+from segtrail.prediction.prediction_work import PredictionWork
 from segtrail.progress import Narrator
 from segtrail.record.disk import require_writable
 from segtrail.record.prediction import CaseEntry, PredictionFolder, PredictionRecord
