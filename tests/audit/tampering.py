@@ -1,13 +1,18 @@
 """Changes of a sealed run folder that verifying it has to find, each with the words in which it does."""
 
 import csv
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from segtrail.record.hashing import hash_file
 
 Change = Callable[[Path], None]
 JOURNAL = "journal.jsonl"
@@ -121,7 +126,7 @@ def change_weight(run: Path) -> None:
     path = run / "checkpoints" / "best.pt"
     content = torch.load(path, weights_only=True)
     weights = next(iter(content["networks"]["main"].values()))
-    weights[(0,) * weights.ndim] += 1e-3
+    weights += 1.0
     torch.save(content, path)
 
 
@@ -131,6 +136,100 @@ def manifest_entry(edit: Callable[[dict[str, Any]], None]) -> Change:
 
 def _raise_mean(content: Any) -> None:
     content["splits"]["val"]["ball"]["metrics"]["dice"]["mean"] = 0.99
+
+
+def reseal(*changes: Change) -> Change:
+    """Change a run, then manifest and the seal, so that all hashes fit but those in the journal's other lines."""
+
+    def change(run: Path) -> None:
+        from segtrail.record.manifest import write_manifest
+        from segtrail.training.checkpoint import hash_tensors
+
+        for one in changes:
+            one(run)
+        fingerprint = write_manifest(run, hash_tensors)
+        report = run / "report.pdf"
+        *lines, seal = (run / JOURNAL).read_text(encoding="utf-8").splitlines()
+        entry = json.loads(seal)
+        entry["details"]["manifest_sha256"] = fingerprint
+        entry["details"]["report_sha256"] = {report.name: hash_file(report)} if report.exists() else {}
+        text = "\n".join([*lines, json.dumps(entry, separators=(",", ":"))]) + "\n"
+        (run / JOURNAL).write_text(text, encoding="utf-8", newline="\n")
+
+    return change
+
+
+def edit_seal(edit: Callable[[dict[str, Any]], None]) -> Change:
+    """Change the last line of the journal, which nothing in the folder is chained to."""
+
+    def change(run: Path) -> None:
+        *lines, seal = (run / JOURNAL).read_text(encoding="utf-8").splitlines()
+        entry = json.loads(seal)
+        edit(entry)
+        text = "\n".join([*lines, json.dumps(entry, separators=(",", ":"))]) + "\n"
+        (run / JOURNAL).write_text(text, encoding="utf-8", newline="\n")
+
+    return change
+
+
+def make_pipe(name: str) -> Change:
+    return lambda run: os.mkfifo(run / name)
+
+
+def replace_by_pipe(name: str) -> Change:
+    def change(run: Path) -> None:
+        (run / name).unlink()
+        os.mkfifo(run / name)
+
+    return change
+
+
+def write(name: str, content: bytes) -> Change:
+    def change(run: Path) -> None:
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_bytes(content)
+
+    return change
+
+
+def forge_distances(run: Path) -> None:
+    """Forge HD95 in the table, and all that the summary says of it."""
+    from segtrail.evaluation.statistics import summarise
+
+    change_cell("metrics_cases.csv", "hd95_mm", "0.5")(run)
+    with (run / "metrics_cases.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["split"] == "val"]
+    path = run / "metrics_summary.json"
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    how = {key: summary["bootstrap"][key] for key in ("seed", "samples", "confidence")}
+    forged = asdict(summarise([float(row["hd95_mm"]) for row in rows], **how))
+    summary["splits"]["val"]["ball"]["metrics"]["hd95_mm"] = forged
+    path.write_text(json.dumps(summary, indent=2), encoding="utf-8")
+
+
+def chain_anew(run: Path, change: Change) -> None:
+    """Change a run and make every hash of the folder fit again, as its owner can."""
+    from segtrail.record.manifest import write_manifest
+    from segtrail.training.checkpoint import hash_tensors
+
+    before = {path: hash_file(path) for path in run.rglob("*") if path.is_file()}
+    change(run)
+    write_manifest(run, hash_tensors)
+    text = (run / JOURNAL).read_text(encoding="utf-8")
+    for path, old in before.items():
+        if path.exists() and path.name != JOURNAL:
+            text = text.replace(old, hash_file(path))
+    previous, lines = "0" * 64, []
+    for line in text.splitlines():
+        entry = json.loads(line) | {"previous": previous}
+        lines.append(json.dumps(entry, separators=(",", ":"), ensure_ascii=False))
+        previous = hashlib.sha256(lines[-1].encode("utf-8")).hexdigest()
+    (run / JOURNAL).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def carriage_returns(run: Path) -> None:
+    *lines, last = (run / JOURNAL).read_bytes().splitlines()
+    (run / JOURNAL).write_bytes(b"\r".join(lines) + b"\r" + last + b"\n")
 
 
 TAMPERINGS: list[tuple[str, Change, str]] = [
@@ -267,8 +366,124 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
     ("a line behind the seal", lambda run: _write_behind_the_seal(run), "it goes on behind the seal"),
     ("a line that is none", append(JOURNAL, b"nonsense\n"), "is no entry of a journal"),
     ("the journal gone", remove(JOURNAL), "journal.jsonl can't be read"),
+    (
+        "a remark behind the last line",
+        append(JOURNAL, b'{"action":"approved"}'),
+        "bytes stand behind its last",
+    ),
+    ("other ends of lines", carriage_returns, "is no entry of a journal"),
+    (
+        "HD95 in table, summary, manifest and seal",
+        reseal(forge_distances),
+        "metrics_cases.csv is not the one that the journal saw written",
+    ),
+    (
+        "a case left out, and sealed again",
+        reseal(drop_row("metrics_cases.csv", 1)),
+        "metrics_cases.csv has no case_2, a case of val",
+    ),
+    (
+        "a label map, and sealed again",
+        reseal(replace_by("predictions/case_2.nii.gz", "predictions/case_3.nii.gz")),
+        "predictions/case_2.nii.gz is not the one that the journal saw written",
+    ),
+    (
+        "a learning rate, and sealed again",
+        reseal(change_cell("history.csv", "learning_rate", "1")),
+        "history.csv is not the one that the journal saw written",
+    ),
+    (
+        "a hash of the data, and sealed again",
+        reseal(
+            edit_json("dataset_summary.json", lambda c: c["cases"][0]["image"].update(sha256_file="0" * 64))
+        ),
+        "dataset_summary.json is not the one that the journal opens with",
+    ),
+    (
+        "the code, and sealed again",
+        reseal(edit_json("run.json", lambda c: c.update(program_sha256="0" * 64))),
+        "run.json has another program_sha256",
+    ),
+    (
+        "the version of torch, and sealed again",
+        reseal(edit_json("run.json", lambda c: c["environment"].update(torch="9.9"))),
+        "run.json has another environment",
+    ),
+    (
+        "the operator, and sealed again",
+        reseal(edit_json("run.json", lambda c: c.update(operator="Eve"))),
+        "run.json has another operator",
+    ),
+    (
+        "the note, and sealed again",
+        reseal(edit_json("run.json", lambda c: c.update(note="another"))),
+        "run.json has another note",
+    ),
+    (
+        "an interruption that never was",
+        reseal(edit_json("run.json", lambda c: c.update(resumed=[{"resumed_utc": "2026-01-01T00:00:00Z"}]))),
+        "of which the journal knows nothing",
+    ),
+    ("a forged report, and sealed again", reseal(append("report.pdf", b" ")), "holds another report than"),
+    ("the report gone, and sealed again", reseal(remove("report.pdf")), "holds another report than"),
+    (
+        "a weight, and sealed again",
+        reseal(change_weight),
+        "checkpoints/best.pt is not the one that the journal saw written",
+    ),
+    (
+        "a report outside the run",
+        edit_seal(lambda entry: entry["details"]["report_sha256"].update({"../outside": "0" * 64})),
+        "the seal names ../outside",
+    ),
+    ("reports that are a list", edit_seal(lambda entry: entry["details"].update(report_sha256=[1])), "seal"),
+    (
+        "a number that is none",
+        edit_text(JOURNAL, '"number":2', '"number":1e999'),
+        "Line 2 of journal.jsonl is no",
+    ),
+    ("a journal too deep to read", write(JOURNAL, b"[" * 200_000 + b"\n"), "Line 1 of journal.jsonl is no"),
+    ("a summary too deep to read", write("metrics_summary.json", b"[" * 200_000), "metrics_summary.json was"),
+    (
+        "a configuration too deep to read",
+        write("config_resolved.yaml", b"[" * 20_000),
+        "config_resolved.yaml was",
+    ),
+    ("an endless epoch", change_cell("history.csv", "epoch", "Infinity"), "the files can't be compared"),
+    (
+        "a path that is a number",
+        manifest_entry(lambda entry: entry.update(path=7)),
+        "manifest.json is damaged",
+    ),
+    (
+        "a size that is a text",
+        manifest_entry(lambda entry: entry.update(bytes="7")),
+        "manifest.json is damaged",
+    ),
+    (
+        "samples without end",
+        edit_json("metrics_summary.json", lambda c: c["bootstrap"].update(samples=10**12)),
+        "are not made as the configuration says",
+    ),
+    ("the state gone", remove("run.json"), "run.json is missing"),
+    ("an empty folder", lambda run: (run / "more").mkdir(), "more is an empty folder that was added"),
+    ("a lock that says something", write(".lock", b"approved"), ".lock was edited"),
+    (
+        "a signature of nobody",
+        write("addenda/signature.sigstore.json", b"[" * 200_000),
+        "journal.jsonl can't be read",
+    ),
     ("addenda out of nothing", add("addenda/notes.md"), "journal.jsonl can't be read"),
 ]
+
+
+if os.name != "nt":  # which has neither such pipes nor such names
+    TAMPERINGS += [
+        ("a pipe", make_pipe("notes.txt"), "notes.txt is a pipe or a device"),
+        ("a table by a pipe", replace_by_pipe("history.csv"), "history.csv is a pipe or a device"),
+        ("the journal by a pipe", replace_by_pipe(JOURNAL), "journal.jsonl is a pipe or a device"),
+        ("a name that clears the screen", write("\x1b[2Jnotes", b""), "\\x1b[2Jnotes was added"),
+    ]
 
 
 def _last_line(run: Path, name: str) -> bytes:

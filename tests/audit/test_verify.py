@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tampering import TAMPERINGS, Change
+from tampering import TAMPERINGS, Change, chain_anew, change_weight, forge_distances, replace_by
 
 from run_copies import copy_run
 from segtrail.record.manifest import fingerprint
@@ -56,6 +56,7 @@ def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command
         "seal": "pass",
         "addenda": "pass",
         "configuration": "pass",
+        "facts": "pass",
         "history": "pass",
         "metrics": "pass",
         "data": "not checked",
@@ -74,7 +75,7 @@ def test_data_and_rerun_hold_to_the_last_bit(quick_run_dir: Path, segtrail: Comm
         "verify", quick_run_dir, "--rerun", "--data", quick_run_dir.parents[2] / "data", "--json"
     )
     assert result.exit_code == 0, result.stdout
-    assert "all files of 5 cases have their hashes" in evidence(result.stdout)
+    assert "the description and all files of 5 cases have their hashes" in evidence(result.stdout)
     assert "bitwise: label maps and metrics of 3 cases are equal" in evidence(result.stdout)
 
 
@@ -82,21 +83,74 @@ def test_changed_data_are_named(tmp_path: Path, quick_run_dir: Path, segtrail: C
     data = Path(shutil.copytree(quick_run_dir.parents[2] / "data", tmp_path / "data"))
     shutil.copy(data / "labelsTr" / "case_1.nii.gz", data / "labelsTr" / "case_0.nii.gz")
     (data / "imagesTr" / "case_3.nii.gz").unlink()
+    (data / "dataset.json").write_bytes((data / "dataset.json").read_bytes() + b" ")
     result = segtrail("verify", quick_run_dir, "--data", data, "--json")
     assert result.exit_code == 1
     assert "labelsTr/case_0.nii.gz is another file than the run read" in evidence(result.stdout)
     assert "imagesTr/case_3.nii.gz is missing" in evidence(result.stdout)
+    assert "dataset.json is another file than the run read" in evidence(result.stdout)
 
 
-def test_a_rerun_that_gives_other_numbers_fails(run: Path, segtrail: Command) -> None:
-    shutil.copyfile(run / "predictions" / "case_3.nii.gz", run / "predictions" / "case_2.nii.gz")
-    rows = (run / "metrics_cases.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    cells = rows[1].split(",")
-    cells[3] = "0.01"
-    (run / "metrics_cases.csv").write_text("".join([rows[0], ",".join(cells), *rows[2:]]), encoding="utf-8")
-    data = run.parent / "data"
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (forge_distances, "the label map on record does not give the numbers of ball in metrics_cases.csv"),
+        (
+            replace_by("predictions/case_2.nii.gz", "predictions/case_3.nii.gz"),
+            "case_2: the label map on record does not give the numbers of ball",
+        ),
+        (change_weight, "case_2: Dice differs by "),
+    ],
+)
+def test_a_rerun_finds_forged_results_even_where_all_hashes_fit(
+    run: Path, quick_run_dir: Path, segtrail: Command, change: Change, words: str
+) -> None:
+    chain_anew(run, change)
+    data = quick_run_dir.parents[2] / "data"
+    assert segtrail("verify", run, "--data", data).exit_code == 0
     result = segtrail("verify", run, "--rerun", "--data", data, "--json")
     assert result.exit_code == 1
+    assert words in evidence(result.stdout)
+
+
+def test_what_is_not_what_was_sealed_is_not_run(run: Path, quick_run_dir: Path, segtrail: Command) -> None:
+    (run / "notes.py").touch()
+    result = segtrail("verify", run, "--rerun", "--data", quick_run_dir.parents[2] / "data", "--json")
+    assert result.exit_code == 1
+    assert "what is not what was sealed is not run" in evidence(result.stdout)
+
+
+def test_a_rerun_without_data_is_refused(run: Path, segtrail: Command) -> None:
+    result = segtrail("verify", run, "--rerun")
+    assert result.exit_code == 2
+    assert "--data DIR" in result.stderr
+
+
+def test_what_a_file_browser_left_is_no_alarm(run: Path, segtrail: Command) -> None:
+    (run / "examples" / ".DS_Store").touch()
+    result = segtrail("verify", run)
+    assert result.exit_code == 0
+    assert "left by a file browser and no part of it: examples/.DS_Store" in result.stdout
+
+
+def test_two_verifications_of_one_second_are_both_kept(run: Path, segtrail: Command) -> None:
+    for _ in range(3):
+        assert segtrail("verify", run, "--record").exit_code == 0
+    assert len(list((run / "addenda").glob("verification_*.json"))) == 3
+    assert segtrail("verify", run).exit_code == 0
+
+
+def test_changed_addenda_are_named(run: Path, segtrail: Command) -> None:
+    assert segtrail("verify", run, "--record").exit_code == 0
+    (kept,) = (run / "addenda").glob("verification_*.json")
+    kept.write_bytes(kept.read_bytes().replace(b'"pass"', b'"Pass"', 1))
+    (run / "addenda" / "notes.md").touch()
+    with (run / "addenda" / "journal.jsonl").open("ab") as stream:
+        stream.write(b"approved")
+    found = evidence(segtrail("verify", run, "--json").stdout)
+    assert f"addenda/{kept.name} was edited" in found
+    assert "addenda/notes.md is in no line of its journal" in found
+    assert "8 bytes stand behind its last whole line" in found
 
 
 def moved(run: Path) -> Path:

@@ -8,18 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tampering import append, chain_anew, edit_text
 
 from run_copies import copy_run
 from segtrail.cli import signing_commands
-from segtrail.record.journal import FILE_NAME as JOURNAL
-from segtrail.record.journal import Journal
-from segtrail.record.manifest import write_manifest
-from segtrail.record.seal import SEALED
-from segtrail.training.checkpoint import hash_tensors
 
 Command = Callable[..., Any]
 
@@ -48,17 +45,7 @@ def signed(run: Path, keys: dict[str, Path], segtrail: Command) -> Path:
 
 def write_anew(run: Path) -> None:
     """Change the log and make every hash of the folder fit again, as its owner can."""
-    lines = (run / JOURNAL).read_text(encoding="utf-8").splitlines()
-    log = run / "train.log"
-    log.write_text(log.read_text(encoding="utf-8").replace("train", "Train", 1), encoding="utf-8")
-    fingerprint = write_manifest(run, hash_tensors)
-    (run / JOURNAL).unlink()
-    journal = Journal(run / JOURNAL, None)
-    for line in map(json.loads, lines):
-        details = line["details"]
-        if line["action"] == SEALED:
-            details["manifest_sha256"] = fingerprint
-        journal.write(line["action"], **details)
+    chain_anew(run, edit_text("train.log", "train", "Train"))
 
 
 def statuses(answer: str) -> dict[str, str]:
@@ -206,7 +193,7 @@ def test_a_ledger_tells_a_run_written_anew(run: Path, tmp_path: Path, segtrail: 
     assert "has the fingerprint" in result.stdout
     refused = segtrail("anchor", run, "--ledger", ledger)
     assert refused.exit_code == 2
-    assert "has another fingerprint of" in refused.stderr
+    assert "has another fingerprint or seal of" in refused.stderr
     assert ledger.read_bytes() == before
 
 
@@ -220,6 +207,49 @@ def test_a_ledger_without_the_run_and_one_that_was_edited_are_told(
     lines = ledger.read_bytes().splitlines(keepends=True)
     ledger.write_bytes(lines[1])
     assert segtrail("verify", run, "--ledger", ledger).exit_code == 1
+
+
+def test_a_ledger_and_a_signature_tell_a_report_that_was_forged(
+    run: Path, keys: dict[str, Path], tmp_path: Path, segtrail: Command
+) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    assert segtrail("anchor", run, "--ledger", ledger).exit_code == 0
+    assert segtrail("sign", run, "--key", keys["private"]).exit_code == 0
+    chain_anew(run, append("report.pdf", b" "))
+    shutil.rmtree(run / "addenda")
+    assert segtrail("verify", run).exit_code == 0
+    assert "has the fingerprint" in segtrail("verify", run, "--ledger", ledger).stdout
+    assert segtrail("verify", run, "--public-key", keys["public"]).exit_code == 1
+
+
+def test_a_file_that_is_no_ledger_is_left_as_it_is(run: Path, tmp_path: Path, segtrail: Command) -> None:
+    notes = tmp_path / "notes.json"
+    notes.write_text('{"important": true}', encoding="utf-8")
+    result = segtrail("anchor", run, "--ledger", notes)
+    assert result.exit_code == 2
+    assert "is no ledger" in result.stderr
+    assert notes.read_text(encoding="utf-8") == '{"important": true}'
+
+
+def test_nobody_vouches_for_a_run_that_was_changed(
+    run: Path, keys: dict[str, Path], tmp_path: Path, segtrail: Command
+) -> None:
+    (run / "train.log").write_text("All went well.", encoding="utf-8")
+    for command in (
+        ("sign", run, "--key", keys["private"]),
+        ("anchor", run, "--ledger", tmp_path / "ledger.jsonl"),
+        ("timestamp", run, "--server", "http://127.0.0.1:9"),
+    ):
+        result = segtrail(*command)
+        assert result.exit_code == 1
+        assert "is not what was sealed: train.log was" in result.stderr
+
+
+def test_a_public_key_is_never_written_over(keys: dict[str, Path], segtrail: Command) -> None:
+    keys["private"].unlink()
+    before = keys["public"].read_bytes()
+    assert segtrail("keys", "new", "--to", keys["public"].parent).exit_code == 2
+    assert keys["public"].read_bytes() == before
 
 
 @pytest.fixture(scope="session")
@@ -270,20 +300,31 @@ ess_cert_id_alg = sha256
 def server(authority: Path) -> Iterator[str]:
     """A timestamp server on this machine."""
 
+    def reply(query: bytes) -> bytes:
+        (authority / "query.tsq").write_bytes(query)
+        command = ["openssl", "ts", "-reply", "-config", "openssl.cnf", "-section", "server"]
+        subprocess.run(
+            [*command, "-queryfile", "query.tsq", "-out", "answer.tsr"],
+            cwd=authority,
+            check=True,
+            capture_output=True,
+        )
+        return (authority / "answer.tsr").read_bytes()
+
+    with answering(reply) as address:
+        yield address
+
+
+@contextmanager
+def answering(reply: Callable[[bytes], bytes]) -> Iterator[str]:
+    """A server on this machine that answers what is posted to it."""
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            query = authority / "query.tsq"
-            query.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
-            command = ["openssl", "ts", "-reply", "-config", "openssl.cnf", "-section", "server"]
-            subprocess.run(
-                [*command, "-queryfile", "query.tsq", "-out", "answer.tsr"],
-                cwd=authority,
-                check=True,
-                capture_output=True,
-            )
+            answer = reply(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
-            self.wfile.write((authority / "answer.tsr").read_bytes())
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -307,6 +348,30 @@ def test_a_timestamp_holds_and_not_of_a_run_written_anew(
     assert " UTC" in result.stdout
     write_anew(run)
     assert segtrail("verify", run, *certificate).exit_code == 1
+
+
+def test_an_answer_to_another_question_is_not_kept(
+    run: Path, staged_run_dir: Path, authority: Path, server: str, tmp_path: Path, segtrail: Command
+) -> None:
+    other = copy_run(staged_run_dir, tmp_path / staged_run_dir.name)
+    assert segtrail("timestamp", other, "--server", server).exit_code == 0
+    answer = (authority / "answer.tsr").read_bytes()
+    with answering(lambda _: answer) as deaf:
+        result = segtrail("timestamp", run, "--server", deaf)
+    assert result.exit_code == 2
+    assert "answered another question" in result.stderr
+    assert not list((run / "addenda").glob("*.tsr"))
+
+
+def test_one_timestamp_that_holds_is_enough(
+    run: Path, authority: Path, server: str, segtrail: Command
+) -> None:
+    assert segtrail("timestamp", run, "--server", server).exit_code == 0
+    (run / "addenda" / "journal.jsonl").unlink()
+    (run / "addenda" / "timestamp_bad.tsr").write_bytes(b"nothing")
+    result = segtrail("verify", run, "--tsa-certificate", authority / "root.pem", "--json")
+    assert statuses(result.stdout)["timestamp"] == "pass"
+    assert "timestamp_bad.tsr" in result.stdout
 
 
 def test_a_server_that_is_away_is_told(run: Path, segtrail: Command) -> None:

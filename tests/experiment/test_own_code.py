@@ -66,6 +66,15 @@ def test_own_network_loss_and_transform_are_used_and_hashed(
             "logits of shape",
         ),
         (
+            "import datetime, torch\nclass Net(torch.nn.Conv3d):\n"
+            "    def __init__(self, in_channels, out_channels):\n"
+            "        super().__init__(in_channels, out_channels, 3, padding=1)\n"
+            "    def get_extra_state(self):\n        return datetime.datetime(2026, 1, 1)\n"
+            "    def set_extra_state(self, state):\n        pass\n",
+            "model={name: 'my_parts:Net'}",
+            "keeps more than tensors and plain values in its state",
+        ),
+        (
             "class Net:\n    def __init__(self, **_):\n        raise KeyError('weights')\n",
             "model={name: 'my_parts:Net'}",
             "weights",
@@ -88,6 +97,7 @@ def test_own_network_loss_and_transform_are_used_and_hashed(
     ],
     ids=[
         "logits of another shape",
+        "a state that no checkpoint may hold",
         "no network",
         "a loss that fails",
         "a loss without a gradient",

@@ -1,8 +1,10 @@
 """A run that was killed and gone on with ends like one that was never interrupted."""
 
 import csv
+import errno
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from run_copies import copy_run
 from segtrail import atomic
 from segtrail.record.seal import read_seal
 from segtrail.training import loop
@@ -103,6 +106,8 @@ def kill_at_each(
             answer = segtrail("resume", run)
             assert answer.exit_code == 0, (number, answer.stderr)
             assert result_of(run) == expected, number
+            verified = segtrail("verify", run)
+            assert verified.exit_code == 0, (number, verified.stdout)
             assert [path.name for path in run.rglob(".*")] == []
         shutil.rmtree(folder / "outputs" / "runs", ignore_errors=True)
     return resumed
@@ -266,14 +271,148 @@ def test_a_history_with_epochs_missing_is_not_gone_on_with(interrupted: Path, se
     assert "history.csv has 0 epochs, where last.pt knows 1" in result.stderr
 
 
-def test_a_checkpoint_of_before_resuming_says_so(interrupted: Path, segtrail: Command) -> None:
-    path = interrupted / "checkpoints" / "last.pt"
+def replace_weights(run: Path) -> None:
+    path = run / "checkpoints" / "last.pt"
     content = torch.load(path, weights_only=True)
-    del content["history_rows"]
-    torch.save(content, path)
+    torch.save(content | {"history_rows": 0}, path)
+
+
+def change_a_line(run: Path) -> None:
+    journal = run / "journal.jsonl"
+    text = journal.read_text(encoding="utf-8")
+    journal.write_text(text.replace('"purpose":"check"', '"purpose":"Check"', 1), encoding="utf-8")
+
+
+def change_the_rate(run: Path) -> None:
+    config = run / "config_resolved.yaml"
+    text = config.read_text(encoding="utf-8")
+    changed = re.sub(r"\n  lr: .*", "\n  lr: 0.5", text)
+    assert changed != text
+    config.write_text(changed, encoding="utf-8")
+
+
+def link_checkpoints_elsewhere(run: Path) -> None:
+    elsewhere = run.parents[2] / "elsewhere"
+    (run / "checkpoints").rename(elsewhere)
+    (run / "checkpoints").symlink_to(elsewhere, target_is_directory=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (replace_weights, "checkpoints/last.pt is not one that the journal saw written"),
+        (lambda run: (run / "checkpoints" / "last.pt").unlink(), "although the journal saw it written"),
+        (change_the_rate, "config_resolved.yaml is not the one that the run was opened with"),
+        (
+            lambda run: (run / "dataset_summary.json").write_text('{"schema_version": 1}', encoding="utf-8"),
+            "dataset_summary.json is not the one that the run was opened with",
+        ),
+        (change_a_line, "journal.jsonl was changed: line"),
+        (lambda run: (run / "journal.jsonl").unlink(), "has no journal.jsonl"),
+        (link_checkpoints_elsewhere, "checkpoints in "),
+        (lambda run: (run / "history.csv").write_bytes(b"\xff\n"), "history.csv is damaged"),
+        (lambda run: (run / "run.json").write_text("[" * 100_000), "run.json of the run"),
+    ],
+)
+def test_what_the_journal_does_not_know_is_not_gone_on_with(
+    interrupted: Path, segtrail: Command, change: Callable[[Path], None], words: str
+) -> None:
+    change(interrupted)
+    before = result_files(interrupted)
     result = segtrail("resume", interrupted)
     assert result.exit_code == 2
-    assert "last.pt has no history_rows" in result.stderr
+    assert words in result.stderr
+    assert result_files(interrupted) == before
+
+
+@pytest.mark.parametrize("part", ["_validate_if_due", "_announce"])
+def test_ctrl_c_while_a_line_is_written_leaves_the_journal_whole(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    whole = getattr(loop.Training, part)
+    calls = [0]
+
+    def interrupted_within(*arguments: Any) -> Any:
+        result = whole(*arguments)
+        calls[0] += 1
+        if calls[0] == 1:
+            raise KeyboardInterrupt
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Training, part, interrupted_within)
+        assert segtrail("train", tiny_config, "report.enabled=false").exit_code == 130
+    run = only_run(tmp_path)
+    assert segtrail("resume", run).exit_code == 0
+    assert segtrail("verify", run).exit_code == 0
+
+
+def fill_disk(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("segtrail.training.loop", "append_history"),
+        ("segtrail.experiment.seal_run", "write_manifest"),
+        ("segtrail.experiment.resume_run", "roll_back_history"),
+        ("segtrail.experiment.run_phases", "write_case_table"),
+    ],
+)
+def test_a_full_disk_names_the_command_that_goes_on(
+    interrupted: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch, module: str, name: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.{name}", fill_disk)
+        result = segtrail("resume", interrupted)
+    assert result.exit_code == 2
+    assert "The disk is full (No space left on device). Free some space; `segtrail resume" in result.stderr
+    assert segtrail("resume", interrupted).exit_code == 0
+    assert segtrail("verify", interrupted).exit_code == 0
+
+
+def test_ctrl_c_on_a_full_disk_still_ends_as_interrupted(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.record.run_folder import RunFolder
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "end", fill_disk)
+        interrupt(segtrail, patch, 5, tiny_config, "report.enabled=false")
+    assert segtrail("resume", only_run(tmp_path)).exit_code == 0
+
+
+def test_a_kill_behind_the_seal_is_made_good(quick_run_dir: Path, tmp_path: Path, segtrail: Command) -> None:
+    run = copy_run(quick_run_dir, tmp_path / quick_run_dir.name)
+    (run / ".lock").touch()
+    for command in ("resume", "seal"):
+        assert segtrail(command, run).exit_code == 2
+        assert not (run / ".lock").exists()
+        assert not (run / "run.json").stat().st_mode & 0o222
+
+
+def test_a_sealed_run_stays_sealed_without_its_manifest(
+    quick_run_dir: Path, tmp_path: Path, segtrail: Command
+) -> None:
+    run = copy_run(quick_run_dir, tmp_path / quick_run_dir.name)
+    (run / "manifest.json").unlink()
+    before = result_files(run)
+    assert "is finished" in segtrail("resume", run).stderr
+    assert result_files(run) == before
+
+
+def test_what_a_kill_left_half_written_is_not_sealed(
+    quick_run_dir: Path, tmp_path: Path, segtrail: Command
+) -> None:
+    run = copy_run(quick_run_dir, tmp_path / quick_run_dir.name)
+    journal = run / "journal.jsonl"
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    journal.write_text("".join(lines[:-1]), encoding="utf-8")
+    (run / ".manifest.json.abc.tmp").touch()
+    assert segtrail("seal", run).exit_code == 0
+    assert segtrail("verify", run).exit_code == 0
+    assert not list(run.rglob("*.tmp"))
 
 
 def test_a_run_goes_on_where_its_data_and_its_folder_were_moved_to(
@@ -303,6 +442,52 @@ def test_a_finished_run_is_extended_into_a_new_one_that_names_it(
     assert (origin["run_id"], origin["stage"], origin["epoch"]) == (parent.name, "main", 2)
     assert result_files(parent) == before
     assert segtrail("verify", run).exit_code == 0
+
+
+def test_what_a_loss_keeps_is_gone_on_with_too(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_loss.py").write_text(
+        "import torch\n"
+        "class Loss(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.register_buffer('steps', torch.zeros(()))\n"
+        "    def forward(self, logits, target):\n"
+        "        self.steps += self.training\n"
+        "        return ((logits.softmax(1) - target) ** 2).mean() * (1 + self.steps)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    command = (tiny_config, "report.enabled=false", "train.loss.name=my_loss:Loss")
+    assert segtrail("train", *command).exit_code == 0
+    expected = result_of(only_run(tmp_path))
+    shutil.rmtree(tmp_path / "outputs" / "runs")
+    interrupt(segtrail, monkeypatch, 5, *command)
+    assert segtrail("resume", only_run(tmp_path)).exit_code == 0
+    assert result_of(only_run(tmp_path)) == expected
+
+
+def test_what_is_extended_under_other_conditions_is_marked_for_good(
+    tmp_path: Path, tiny_config: Path, segtrail: Command
+) -> None:
+    assert segtrail("train", tiny_config, "report.enabled=false").exit_code == 0
+    parent = only_run(tmp_path)
+    (parent / "run.json").chmod(0o644)
+    state = read_state(parent)
+    state["device"]["threads"] = 7
+    (parent / "run.json").write_text(json.dumps(state), encoding="utf-8")
+    refused = segtrail("resume", parent, "train.max_epochs=3")
+    assert refused.exit_code == 2
+    command = ("resume", parent, "train.max_epochs=3", "--allow-different", "--json")
+    child = Path(json.loads(segtrail(*command).stdout)["run_dir"])
+    mark = {"what": "device threads", "before": "7", "now": "1"}
+    assert read_state(child)["parent"]["differences"] == [mark]
+    assert "Warning: it does not go on as it began" in (child / "train.log").read_text(encoding="utf-8")
+    verified = segtrail("verify", child)
+    assert "under other conditions than those it began with" in verified.stdout
+    grandchild = Path(json.loads(segtrail("resume", child, "train.max_epochs=4", "--json").stdout)["run_dir"])
+    assert read_state(grandchild)["parent"]["differences"] == [mark]
 
 
 @pytest.mark.parametrize(

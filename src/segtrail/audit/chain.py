@@ -1,17 +1,17 @@
 """The journal of a run: its chain, its order, its seal, and what the seal says of manifest and report."""
 
-import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from segtrail.audit.outcome import Outcome
 from segtrail.errors import InputError
-from segtrail.record.hashing import hash_file
+from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.journal import FILE_NAME as JOURNAL
-from segtrail.record.journal import Entry, find_breaks, read_journal
-from segtrail.record.manifest import ADDENDA, fingerprint
+from segtrail.record.journal import Entry, find_breaks, find_cut, read_journal
+from segtrail.record.manifest import ADDENDA, REPORT, TEXT_SUFFIXES, fingerprint
 from segtrail.record.manifest import FILE_NAME as MANIFEST
+from segtrail.record.run_folder import LOCK_FILE
 from segtrail.record.seal import SEALED
 
 JOURNAL_TITLE = "The journal is whole, from the opening to the seal"
@@ -34,8 +34,8 @@ def check_journal(run_dir: Path) -> tuple[Outcome, list[Entry]]:
         entries = read_journal(run_dir / JOURNAL)
     except InputError as error:
         return Outcome("journal", JOURNAL_TITLE, "fail", (str(error).rstrip("."),)), []
-    faults = [f"{JOURNAL}: {fault}" for fault in find_breaks(entries)]
-    faults += [f"{JOURNAL}: {fault}" for fault in _faults_of_order(entries)]
+    found = [*find_breaks(entries), *_faults_of_order(entries), *find_cut(run_dir / JOURNAL)]
+    faults = [f"{JOURNAL}: {fault}" for fault in found]
     evidence = f"{len(entries)} lines, each with the hash of the one before"
     if back := sum(later.time_utc < earlier.time_utc for earlier, later in itertools.pairwise(entries)):
         evidence += f"; the clock was set back {back} times, the order is that of the chain"
@@ -60,9 +60,11 @@ def check_seal(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
         faults.append(f"{MANIFEST} is missing")
     elif fingerprint(run_dir) != details.get("manifest_sha256"):
         faults.append(f"{MANIFEST} was edited: its SHA-256 is not the one in the seal")
-    reports = details.get("report_sha256") or {}
+    reports = dict(details.get("report_sha256") or {})
     for name, sha256 in reports.items():
-        if not (run_dir / name).is_file():
+        if name != REPORT:
+            faults.append(f"the seal names {name}, which is no report of a run")
+        elif not (run_dir / name).is_file():
             faults.append(f"{name} is missing")
         elif hash_file(run_dir / name) != sha256:
             faults.append(f"{name} was edited: its SHA-256 is not the one in the seal")
@@ -91,16 +93,20 @@ def check_addenda(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
         added = read_journal(folder / JOURNAL)
     except InputError as error:
         return Outcome("addenda", ADDENDA_TITLE, "fail", (f"{ADDENDA}/{str(error).rstrip('.')}",))
-    faults = [f"{ADDENDA}/{JOURNAL}: {fault}" for fault in find_breaks(added, entries[-1].sha256)]
+    broken = [*find_breaks(added, entries[-1].sha256), *find_cut(folder / JOURNAL)]
+    faults = [f"{ADDENDA}/{JOURNAL}: {fault}" for fault in broken]
     known = {name: sha256 for entry in added for name, sha256 in entry.details.get("files", {}).items()}
     faults += [f"{ADDENDA}/{name} is missing" for name in known if name not in found]
     faults += [
         f"{ADDENDA}/{name} was edited"
         for name, sha256 in known.items()
-        if name in found and sha256 not in (found[name], _hash_as_text(folder / name))
+        if name in found and not _is_file(folder / name, found[name], sha256)
     ]
     faults += [
-        f"{ADDENDA}/{name} is in no line of its journal" for name in found if name not in {JOURNAL, *known}
+        f"{ADDENDA}/{name} is in no line of its journal: it was put there by hand, or its writer was killed; "
+        "remove it, and do that again"
+        for name in found
+        if name not in {JOURNAL, LOCK_FILE, *known}
     ]
     return Outcome.of_faults("addenda", ADDENDA_TITLE, faults, f"{len(known)} files, {len(added)} lines")
 
@@ -126,5 +132,5 @@ def _files_in(folder: Path) -> dict[str, str]:
     }
 
 
-def _hash_as_text(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+def _is_file(path: Path, found: str, sha256: str) -> bool:
+    return found == sha256 or (path.suffix in TEXT_SUFFIXES and hash_text_file(path) == sha256)

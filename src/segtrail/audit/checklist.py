@@ -8,6 +8,7 @@ from typing import Any
 from segtrail.audit.numbers import read_object
 from segtrail.audit.outcome import Outcome, Status
 from segtrail.errors import InputError
+from segtrail.record.journal import Entry
 from segtrail.record.seal import SEALED
 
 
@@ -28,12 +29,13 @@ class Point:
     evidence: str
 
 
-def go_through(run_dir: Path, outcomes: Sequence[Outcome]) -> list[Point]:
+def go_through(run_dir: Path, outcomes: Sequence[Outcome], entries: Sequence[Entry]) -> list[Point]:
     """Answer the seven points from the run folder and the checks that were made.
 
     Args:
         run_dir: The run folder.
         outcomes: The checks.
+        entries: The lines of the run's journal.
 
     Returns:
         The points, in the runbook's order.
@@ -44,7 +46,7 @@ def go_through(run_dir: Path, outcomes: Sequence[Outcome]) -> list[Point]:
         Point(1, "The data are checked and fingerprinted", *_answer(_data, summary, known)),
         Point(2, "The split does not leak", *_answer(_split, summary)),
         Point(3, "The configuration is resolved and kept", *_of(known["configuration"])),
-        Point(4, "The training finished", *_answer(_training, run, known["history"])),
+        Point(4, "The training finished", *_answer(_training, run, known["history"], entries)),
         Point(5, "Metrics are per case, on full volumes", *_of(known["metrics"])),
         Point(6, "The report was read", "not checked", "only a person can say so"),
         Point(7, "The record is archived", "not checked", _archive(known["journal"])),
@@ -109,17 +111,16 @@ def _split(summary: Mapping[str, Any]) -> tuple[Status, str]:
     )
 
 
-def _training(run: Mapping[str, Any], history: Outcome) -> tuple[Status, str]:
+def _training(run: Mapping[str, Any], history: Outcome, entries: Sequence[Entry]) -> tuple[Status, str]:
     if run.get("status") != "finished":
         return "fail", f"the status is {run.get('status')}"
     if history.status == "fail":
         return _of(history)
-    changed = [entry for entry in run.get("resumed", []) if entry.get("differences")]
-    if changed:
+    resumed = [entry.details for entry in entries if entry.action == "resumed"]
+    parents = [entry.details.get("parent") or {} for entry in entries if entry.action == "run opened"]
+    if any(details.get("differences") for details in [*resumed, *parents]):
         return "fail", "it was gone on with under other conditions than those it began with"
-    again = (
-        f", gone on with {len(run['resumed'])} times under the same conditions" if run.get("resumed") else ""
-    )
+    again = f", gone on with {len(resumed)} times under the same conditions" if resumed else ""
     return "pass", f"{'; '.join(history.evidence)}{again}"
 
 

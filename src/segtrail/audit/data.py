@@ -7,8 +7,9 @@ from typing import Any
 
 from segtrail.audit.numbers import read_object
 from segtrail.audit.outcome import Outcome
-from segtrail.errors import InputError
-from segtrail.record.hashing import hash_file
+from segtrail.config.load import load_config
+from segtrail.record.hashing import hash_file, hash_text_file
+from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 
 TITLE = "The data are those of the run"
 
@@ -28,26 +29,40 @@ def check_data(
     """
     if data_root is None:
         return Outcome.not_checked("data", TITLE, "--data DIR compares them")
-    try:
-        summary = read_object(run_dir / "dataset_summary.json")
-        faults = list(_faults(summary, data_root, on_case))
-    except (InputError, LookupError, AttributeError, TypeError) as error:
-        return Outcome("data", TITLE, "fail", (f"dataset_summary.json can't be compared: {error}",))
+    summary = read_object(run_dir / "dataset_summary.json")
+    faults = list(_faults(run_dir, summary, data_root, on_case))
     return Outcome.of_faults(
-        "data", TITLE, faults, f"all files of {len(summary['cases'])} cases have their hashes"
+        "data",
+        TITLE,
+        faults,
+        f"the description and all files of {len(summary['cases'])} cases have their hashes",
     )
 
 
-def _faults(summary: Mapping[str, Any], root: Path, on_case: Callable[[str], None]) -> Iterator[str]:
+def _faults(
+    run_dir: Path, summary: Mapping[str, Any], root: Path, on_case: Callable[[str], None]
+) -> Iterator[str]:
     if not root.is_dir():
         yield f"there is no folder {root.name}"
         return
+    if not summary["cases"]:
+        yield "dataset_summary.json names no cases"
+    yield from _faults_of_description(run_dir, summary, root)
     for case in summary["cases"]:
         for part in ("image", "label"):
             names = case[part]["file"]
             names = [names] if isinstance(names, str) else names
             yield from _faults_of_files(root, names, case[part]["sha256_file"])
         on_case(case["case"])
+
+
+def _faults_of_description(run_dir: Path, summary: Mapping[str, Any], root: Path) -> Iterator[str]:
+    name = load_config(run_dir / CONFIG_FILE).data.description_file
+    path = root / name
+    if not path.is_file():
+        yield f"{name} is missing"
+    elif summary["dataset_json_sha256"] not in (hash_file(path), hash_text_file(path)):
+        yield f"{name} is another file than the run read"
 
 
 def _faults_of_files(root: Path, names: list[str], expected: str) -> Iterator[str]:

@@ -1,21 +1,16 @@
 """The files of a run against its manifest: every file that was edited, added, taken away or renamed is named."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from segtrail.audit.outcome import Outcome
 from segtrail.errors import InputError
-from segtrail.record.manifest import (
-    FILE_NAME,
-    TEXT_SUFFIXES,
-    ListedFile,
-    as_written,
-    listed_paths,
-    read_manifest,
-)
+from segtrail.record.hashing import hash_file, hash_text_file
+from segtrail.record.manifest import FILE_NAME, TEXT_SUFFIXES, ListedFile, listed_paths, read_manifest
 
 TITLE = "The files are those of the manifest"
+# What a file browser leaves where it was; nothing of segtrail reads them.
+_LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def check_files(run_dir: Path) -> Outcome:
@@ -33,13 +28,14 @@ def check_files(run_dir: Path) -> Outcome:
         listed = read_manifest(run_dir)
     except (InputError, KeyError, TypeError) as error:
         return Outcome("files", TITLE, "fail", (f"{FILE_NAME} is damaged: {error}",))
-    faults = [*_unsafe_entries(listed), *_links(run_dir)]
+    faults = list(_unsafe_entries(listed))
     if faults:
         return Outcome("files", TITLE, "fail", tuple(faults))
     faults = list(_differences(run_dir, listed))
-    return Outcome.of_faults(
-        "files", TITLE, faults, f"all {len(listed)} files have the size and hash on record"
-    )
+    left = sorted(name for name in listed_paths(run_dir) if PurePosixPath(name).name in _LEFT_BY_SYSTEMS)
+    evidence = f"all {len(listed)} files have the size and hash on record"
+    beside = f"; left by a file browser and no part of it: {', '.join(left)}" if left else ""
+    return Outcome.of_faults("files", TITLE, faults, evidence + beside)
 
 
 def _unsafe_entries(listed: Sequence[ListedFile]) -> Iterator[str]:
@@ -52,16 +48,11 @@ def _unsafe_entries(listed: Sequence[ListedFile]) -> Iterator[str]:
         yield f"{FILE_NAME} lists {name} more than once"
 
 
-def _links(run_dir: Path) -> Iterator[str]:
-    for path in sorted(run_dir.rglob("*")):
-        if path.is_symlink():
-            yield f"{path.relative_to(run_dir).as_posix()} is a link, where a run holds only files"
-
-
 def _differences(run_dir: Path, listed: Sequence[ListedFile]) -> Iterator[str]:
     present = set(listed_paths(run_dir))
     known = {file.path: file for file in listed}
-    added = {name: _hash(run_dir / name) for name in sorted(present - known.keys())}
+    unknown = sorted(name for name in present - known.keys() if _is_of_a_run(name))
+    added = {name: hash_file(run_dir / name) for name in unknown}
     for name, file in known.items():
         if name in present:
             yield from _difference(run_dir / name, file)
@@ -78,19 +69,18 @@ def _differences(run_dir: Path, listed: Sequence[ListedFile]) -> Iterator[str]:
 
 def _difference(path: Path, file: ListedFile) -> Iterator[str]:
     try:
-        content = path.read_bytes()
+        size = path.stat().st_size
+        is_whole = size == file.bytes and hash_file(path) == file.sha256
+        if is_whole or (path.suffix in TEXT_SUFFIXES and hash_text_file(path) == file.sha256):
+            return
     except OSError as error:
         yield f"{file.path} can't be read: {error.strerror}"
         return
-    if hashlib.sha256(content).hexdigest() == file.sha256:
-        return
-    if path.suffix in TEXT_SUFFIXES and hashlib.sha256(as_written(path)).hexdigest() == file.sha256:
-        return
-    if len(content) < file.bytes:
-        yield f"{file.path} was truncated or edited: it has {len(content):,} of {file.bytes:,} bytes"
+    if size < file.bytes:
+        yield f"{file.path} was truncated or edited: it has {size:,} of {file.bytes:,} bytes"
     else:
         yield f"{file.path} was edited: its SHA-256 is not the one on record"
 
 
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _is_of_a_run(name: str) -> bool:
+    return PurePosixPath(name).name not in _LEFT_BY_SYSTEMS

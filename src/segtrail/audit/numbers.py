@@ -1,7 +1,6 @@
 """The numbers of a run against each other: history, checkpoints, metrics, configuration and journal."""
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -13,7 +12,7 @@ from segtrail.audit.outcome import Outcome
 from segtrail.config.load import load_config
 from segtrail.errors import InputError
 from segtrail.evaluation.statistics import summarise
-from segtrail.record.hashing import hash_file
+from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.journal import Entry
 from segtrail.record.manifest import as_written
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
@@ -31,10 +30,9 @@ def check_configuration(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
     except InputError as error:
         faults.append(" ".join(str(error).split()).rstrip("."))
     opening = _first(entries, "run opened")
-    if not faults and opening is not None:
-        found = hashlib.sha256(as_written(run_dir / CONFIG_FILE)).hexdigest()
-        if found != opening.details.get("config_sha256"):
-            faults.append(f"{CONFIG_FILE} is not the one that the journal opens with")
+    known = None if opening is None else opening.details.get("config_sha256")
+    if not faults and opening is not None and hash_text_file(run_dir / CONFIG_FILE) != known:
+        faults.append(f"{CONFIG_FILE} is not the one that the journal opens with")
     evidence = "it follows its schema" + (
         "" if opening is None else " and has the hash in the journal's first line"
     )
@@ -43,30 +41,32 @@ def check_configuration(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
 
 def check_history(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
     """Compare ``history.csv`` with the epochs of the summary, the checkpoints with the journal."""
-    try:
-        rows = read_rows(run_dir / "history.csv")
-        summary = read_object(run_dir / "metrics_summary.json")
-        faults = [*_faults_of_epochs(rows), *_faults_of_selection(rows, summary["selection"])]
-        faults += _faults_of_validations(rows, entries)
-        faults += _faults_of_checkpoints(run_dir, entries)
-    except (InputError, LookupError, AttributeError, TypeError, ValueError) as error:
-        return Outcome("history", HISTORY_TITLE, "fail", (f"the files can't be compared: {error}",))
+    rows = read_rows(run_dir / "history.csv")
+    summary = read_object(run_dir / "metrics_summary.json")
+    faults = [*_faults_of_epochs(rows), *_faults_of_selection(rows, summary["selection"])]
+    faults += _faults_of_validations(rows, entries)
+    faults += _faults_of_checkpoints(run_dir, entries)
     return Outcome.of_faults("history", HISTORY_TITLE, faults, f"{len(rows)} epochs")
 
 
 def check_metrics(run_dir: Path) -> Outcome:
-    """Compute ``metrics_summary.json`` again from ``metrics_cases.csv``, and ask for a label map of every case."""
-    try:
-        rows = read_rows(run_dir / "metrics_cases.csv")
-        summary = read_object(run_dir / "metrics_summary.json")
-        faults = list(_faults_of_summary(rows, summary))
-        faults += [
-            f"predictions/{case}.nii.gz is missing"
-            for case in dict.fromkeys(row["case"] for row in rows)
-            if not (run_dir / "predictions" / f"{case}.nii.gz").is_file()
-        ]
-    except (InputError, LookupError, AttributeError, TypeError, ValueError) as error:
-        return Outcome("metrics", METRICS_TITLE, "fail", (f"the files can't be compared: {error}",))
+    """Compute ``metrics_summary.json`` again from ``metrics_cases.csv``, and ask for every case and its label map."""
+    rows = read_rows(run_dir / "metrics_cases.csv")
+    summary = read_object(run_dir / "metrics_summary.json")
+    split = read_object(run_dir / "dataset_summary.json")["split"]
+    config = load_config(run_dir / CONFIG_FILE)
+    told = (config.report.bootstrap_samples, config.report.confidence, config.train.seed)
+    if tuple(summary["bootstrap"][key] for key in ("samples", "confidence", "seed")) != told:
+        fault = "the intervals of metrics_summary.json are not made as the configuration says"
+        return Outcome("metrics", METRICS_TITLE, "fail", (fault,))
+    expected = {case: side for side in ("val", "test") for case in split[side]}
+    faults = list(_faults_of_summary(rows, summary))
+    faults += _faults_of_cases(rows, expected)
+    faults += [
+        f"predictions/{case}.nii.gz is missing"
+        for case in expected
+        if not (run_dir / "predictions" / f"{case}.nii.gz").is_file()
+    ]
     return Outcome.of_faults(
         "metrics", METRICS_TITLE, faults, f"{len(rows)} rows, every statistic computed again"
     )
@@ -147,8 +147,10 @@ def _faults_of_validations(rows: Sequence[Mapping[str, str]], entries: Sequence[
 def _faults_of_checkpoints(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]:
     latest: dict[str, str] = {}
     for entry in entries:
-        if entry.action == "checkpoint written":
-            latest |= entry.details["sha256"]
+        if entry.action in ("checkpoint written", "checkpoints taken over", "resumed"):
+            latest |= entry.details.get("sha256", {})
+        if entry.action == "network kept":
+            latest[f"finders/{entry.details['network']}.pt"] = entry.details["sha256"]
     for name, sha256 in latest.items():
         path = run_dir / "checkpoints" / name
         if path.is_file() and hash_file(path) != sha256:
@@ -164,6 +166,18 @@ def _faults_of_summary(rows: Sequence[Mapping[str, str]], summary: Mapping[str, 
         for name, recorded in classes.items():
             own = [row for row in rows if row["split"] == side and row["class"] == name]
             yield from _faults_of_class(f"{side}, {name}", own, recorded, bootstrap)
+
+
+def _faults_of_cases(rows: Sequence[Mapping[str, str]], expected: Mapping[str, str]) -> Iterator[str]:
+    measured = {row["case"]: row["split"] for row in rows}
+    for case in sorted(expected.keys() - measured.keys()):
+        yield f"metrics_cases.csv has no {case}, a case of {expected[case]}"
+    for case, side in measured.items():
+        if expected.get(case) != side:
+            yield f"metrics_cases.csv has {case} as a case of {side}, which the split does not"
+    named = [(row["case"], row["class"]) for row in rows]
+    for case, name in sorted({pair for pair in named if named.count(pair) > 1}):
+        yield f"metrics_cases.csv has {name} of {case} more than once"
 
 
 def _faults_of_class(

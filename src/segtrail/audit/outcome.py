@@ -1,7 +1,11 @@
 """What a check of a record came to."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from segtrail.dataset.names import printable
+from segtrail.errors import SegtrailError
 
 Status = Literal["pass", "fail", "not checked"]
 
@@ -31,3 +35,35 @@ class Outcome:
     def not_checked(cls, check: str, title: str, because: str) -> "Outcome":
         """Make the outcome of a check that could not be made."""
         return cls(check, title, "not checked", (because,))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check, to be made.
+
+    Attributes:
+        check: Its ID.
+        title: What must hold.
+        make: Makes it; gives None where nothing is to be said of it.
+    """
+
+    check: str
+    title: str
+    make: Callable[[], Outcome | None]
+
+    def run(self) -> Outcome | None:
+        """Make it; whatever an edited file makes it stumble over is a fault too."""
+        try:
+            outcome = self.make()
+        except SegtrailError as error:
+            outcome = Outcome(self.check, self.title, "fail", (str(error).rstrip("."),))
+        except Exception as error:  # whoever edited a file chose what reading it raises
+            fault = f"the files can't be compared: {type(error).__name__}: {error}"
+            outcome = Outcome(self.check, self.title, "fail", (fault,))
+        if outcome is None:
+            return None
+        return replace(outcome, evidence=tuple(printable(text) for text in outcome.evidence))
+
+    def skip(self, because: str) -> Outcome:
+        """Leave it out."""
+        return Outcome.not_checked(self.check, self.title, because)

@@ -1,20 +1,54 @@
 """Verifying a run: every check of its folder, and the runbook's checklist."""
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from segtrail.audit.chain import check_addenda, check_journal, check_seal
+from segtrail.audit.chain import (
+    ADDENDA_TITLE,
+    JOURNAL_TITLE,
+    SEAL_TITLE,
+    check_addenda,
+    check_journal,
+    check_seal,
+)
 from segtrail.audit.checklist import Point, go_through
+from segtrail.audit.data import TITLE as DATA_TITLE
 from segtrail.audit.data import check_data
+from segtrail.audit.facts import TITLE as FACTS_TITLE
+from segtrail.audit.facts import check_facts
+from segtrail.audit.files import TITLE as FILES_TITLE
 from segtrail.audit.files import check_files
-from segtrail.audit.numbers import check_configuration, check_history, check_metrics, read_object
-from segtrail.audit.outcome import Outcome
-from segtrail.audit.witnesses import check_cited, check_ledger, check_signature, check_timestamps
+from segtrail.audit.folder import find_strange
+from segtrail.audit.numbers import (
+    CONFIG_TITLE,
+    HISTORY_TITLE,
+    METRICS_TITLE,
+    check_configuration,
+    check_history,
+    check_metrics,
+    read_object,
+)
+from segtrail.audit.outcome import Check, Outcome
+from segtrail.audit.witnesses import (
+    CITED_TITLE,
+    LEDGER_TITLE,
+    SIGNATURE_TITLE,
+    TIMESTAMP_TITLE,
+    check_cited,
+    check_ledger,
+    check_signature,
+    check_timestamps,
+)
+from segtrail.dataset.names import printable
+from segtrail.errors import CheckFailed, InputError
 from segtrail.progress import Narrator
 from segtrail.record.addenda import Addenda
+from segtrail.record.journal import Entry
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
 from segtrail.record.run_folder import utc_now
@@ -109,28 +143,78 @@ def verify_run(run_dir: Path, request: VerifyRequest, narrator: Narrator) -> Ver
 
     Returns:
         Every check with its evidence.
+
+    Raises:
+        InputError: A rerun is asked for without the data.
     """
-    journal, entries = check_journal(run_dir)
-    n_cases = sum(1 for _ in (run_dir / "predictions").glob("*"))
-    with narrator.track("Comparing the data", n_cases) as tracker:
-        data = check_data(run_dir, request.data_root, tracker.advance)
-    outcomes = [
-        check_files(run_dir),
-        journal,
-        check_seal(run_dir, entries),
-        *check_cited(run_dir, request.fingerprint),
-        *check_signature(run_dir, request.public_key),
-        *check_timestamps(run_dir, request.tsa_certificate),
-        *check_ledger(run_dir, request.ledger),
-        check_addenda(run_dir, entries),
-        check_configuration(run_dir, entries),
-        check_history(run_dir, entries),
-        check_metrics(run_dir),
-        data,
-        _check_rerun(run_dir, request, narrator),
+    if request.rerun and request.data_root is None:
+        raise InputError(
+            "--rerun segments the data again, but this machine does not know where they lie: --data DIR."
+        )
+    entries: list[Entry] = []
+    checks = _list_checks(run_dir, request, narrator, entries)
+    strange = find_strange(run_dir)
+    if strange:  # nothing else is opened, since a pipe or a link may lead anywhere
+        faults = Check("files", FILES_TITLE, lambda: Outcome.of_faults("files", FILES_TITLE, strange, ""))
+        because = "the folder holds what no run holds"
+        outcomes = [faults.run(), *(check.skip(because) for check in checks if check.check != "files")]
+    else:
+        outcomes = [check.run() for check in checks]
+        outcomes.append(_rerun(run_dir, request, narrator, outcomes))
+    made = tuple(outcome for outcome in outcomes if outcome is not None)
+    is_readable = not strange and (run_dir / MANIFEST).is_file()
+    points = tuple(go_through(run_dir, made, entries)) if not strange else ()
+    return Verification(printable(run_dir.name), fingerprint(run_dir) if is_readable else None, made, points)
+
+
+def _list_checks(
+    run_dir: Path, request: VerifyRequest, narrator: Narrator, entries: list[Entry]
+) -> list[Check]:
+    """List the checks but the rerun, in their order; that of the journal gives its lines to the others."""
+
+    def journal() -> Outcome:
+        outcome, found = check_journal(run_dir)
+        entries.extend(found)
+        return outcome
+
+    def data() -> Outcome:
+        with narrator.track("Comparing the data", len(list((run_dir / "predictions").glob("*")))) as tracker:
+            return check_data(run_dir, request.data_root, tracker.advance)
+
+    return [
+        Check("files", FILES_TITLE, lambda: check_files(run_dir)),
+        Check("journal", JOURNAL_TITLE, journal),
+        Check("seal", SEAL_TITLE, lambda: check_seal(run_dir, entries)),
+        Check("cited", CITED_TITLE, lambda: check_cited(run_dir, request.fingerprint)),
+        Check("signature", SIGNATURE_TITLE, lambda: check_signature(run_dir, request.public_key)),
+        Check("timestamp", TIMESTAMP_TITLE, lambda: check_timestamps(run_dir, request.tsa_certificate)),
+        Check("ledger", LEDGER_TITLE, lambda: check_ledger(run_dir, request.ledger)),
+        Check("addenda", ADDENDA_TITLE, lambda: check_addenda(run_dir, entries)),
+        Check("configuration", CONFIG_TITLE, lambda: check_configuration(run_dir, entries)),
+        Check("facts", FACTS_TITLE, lambda: check_facts(run_dir, entries)),
+        Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
+        Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
+        Check("data", DATA_TITLE, data),
     ]
-    found = fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None
-    return Verification(run_dir.name, found, tuple(outcomes), tuple(go_through(run_dir, outcomes)))
+
+
+def require_whole(run_dir: Path) -> None:
+    """Make sure that a run is what was sealed, before somebody vouches for it.
+
+    Raises:
+        CheckFailed: It is not.
+    """
+    narrator = Narrator(sys.stderr)
+    entries: list[Entry] = []
+    strange = find_strange(run_dir)
+    checks = _list_checks(run_dir, VerifyRequest(), narrator, entries)
+    outcomes = (
+        [] if strange else [check.run() for check in checks if check.check in ("files", "journal", "seal")]
+    )
+    failed = [outcome for outcome in outcomes if outcome is not None and outcome.status == "fail"]
+    if strange or failed:
+        fault = strange[0] if strange else failed[0].evidence[0]
+        raise CheckFailed(f"{run_dir.name} is not what was sealed: {fault}. `segtrail verify` says all.")
 
 
 def keep_verification(run_dir: Path, verification: Verification) -> Path:
@@ -156,10 +240,15 @@ def keep_verification(run_dir: Path, verification: Verification) -> Path:
     )
 
 
-def _check_rerun(run_dir: Path, request: VerifyRequest, narrator: Narrator) -> Outcome:
-    if not request.rerun:
-        title = "best.pt gives the reported label maps and metrics again"
+def _rerun(
+    run_dir: Path, request: VerifyRequest, narrator: Narrator, outcomes: Sequence[Outcome | None]
+) -> Outcome | None:
+    title = "best.pt gives the reported label maps and metrics again"
+    if not request.rerun or request.data_root is None:
         return Outcome.not_checked("rerun", title, "--rerun segments and measures again")
+    if any(outcome is not None and outcome.status == "fail" for outcome in outcomes):
+        return Outcome.not_checked("rerun", title, "what is not what was sealed is not run")
     from segtrail.audit.rerun import check_rerun  # torch is imported only for this
 
-    return check_rerun(run_dir, request.data_root, request.device, narrator)
+    root = request.data_root
+    return Check("rerun", title, lambda: check_rerun(run_dir, root, request.device, narrator)).run()

@@ -50,6 +50,9 @@ def sentences_for_errors(as_json: bool) -> Iterator[TextIO]:
         if isinstance(error, OSError) and error.filename is not None:
             what = f"{error.filename}: {error.strerror}. Look at the path, its rights and the disk."
             raise typer.Exit(end_with(what, InputError.exit_code, as_json)) from None
+        if isinstance(error, OSError) and error.strerror is not None:
+            what = f"A file can't be read or written: {error.strerror}. Look at the disk."
+            raise typer.Exit(end_with(what, InputError.exit_code, as_json)) from None
         if isinstance(error, RuntimeError) and "home directory" in str(error):  # what Path.expanduser raises
             what = "A path begins with ~ and the name of a user that this machine does not know. Write it in full."
             raise typer.Exit(end_with(what, InputError.exit_code, as_json)) from None

@@ -1,6 +1,5 @@
 """Commands on data sets: init, check, data download."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from segtrail.cli.answers import Json, narrator_for, print_json, sentences_for_errors
+from segtrail.shell_words import quoted
 
 
 def init(
@@ -60,8 +60,8 @@ def init(
             print_json(answer, answers)
         else:
             typer.echo("Next:")
-            typer.echo(f"  segtrail check {shlex.quote(str(request.folder))}")
-            typer.echo(f"  segtrail train {shlex.quote(answer['config'])}")
+            typer.echo(f"  segtrail check {quoted(request.folder)}")
+            typer.echo(f"  segtrail train {quoted(Path(answer['config']))}")
 
 
 def check(

@@ -51,21 +51,21 @@ def verify(
         from segtrail.record.local_paths import recall_data_root
         from segtrail.record.run_folder import find_run
 
-        folder = find_run(run, output_root.expanduser())
+        folder = find_run(run, output_root.expanduser(), even_damaged=True)
         root = data.expanduser() if data is not None else recall_data_root(folder.path) if rerun else None
         witnesses = (public_key, tsa_certificate, ledger)
         request = VerifyRequest(root, rerun, device, fingerprint, *witnesses)
         narrator = narrator_for(as_json)
         verification = verify_run(folder.path, request, narrator)
-        if record:
-            from segtrail.audit.verify import keep_verification
-
-            narrator.say(f"Kept in {keep_verification(folder.path, verification)}")
         if as_json:
             print_json(verification.as_mapping(), answers)
         else:
             for line in verification.lines():
                 typer.echo(line)
+        if record:
+            from segtrail.audit.verify import keep_verification
+
+            narrator.say(f"Kept in {keep_verification(folder.path, verification)}")
     if not verification.is_true:
         raise typer.Exit(CheckFailed.exit_code)
 

@@ -58,9 +58,12 @@ def sign(run: Run, key: Key = None, output_root: OutputRoot = Path("outputs"), a
         from segtrail.record.signature import sign_run
 
         folder = find_run(run, output_root.expanduser())
+        from segtrail.audit.verify import require_whole
+
         opened = signing_key(key)
         if opened is None:
             raise InputError("There is no key. Make one with `segtrail keys new`, or name one with --key.")
+        require_whole(folder.path)
         path = sign_run(folder.path, opened, folder.read_state().get("operator"))
         if as_json:
             print_json({"schema_version": 1, "run_id": folder.run_id, "signature": str(path)}, answers)
@@ -76,10 +79,12 @@ def timestamp(
 ) -> None:
     """Have a server state that the seal of a run exists now; only a hash is sent."""
     with sentences_for_errors(as_json) as answers:
+        from segtrail.audit.verify import require_whole
         from segtrail.record.run_folder import find_run
         from segtrail.record.timestamp import request_timestamp
 
         folder = find_run(run, output_root.expanduser())
+        require_whole(folder.path)
         path = request_timestamp(folder.path, server, folder.read_state().get("operator"))
         if as_json:
             print_json({"schema_version": 1, "run_id": folder.run_id, "timestamp": str(path)}, answers)
@@ -95,10 +100,12 @@ def anchor(
 ) -> None:
     """Append the fingerprint of a sealed run to a ledger."""
     with sentences_for_errors(as_json) as answers:
+        from segtrail.audit.verify import require_whole
         from segtrail.record.ledger import anchor_run
         from segtrail.record.run_folder import find_run
 
         folder = find_run(run, output_root.expanduser())
+        require_whole(folder.path)
         fingerprint = anchor_run(folder.path, ledger.expanduser(), folder.read_state().get("operator"))
         if as_json:
             print_json({"schema_version": 1, "run_id": folder.run_id, "fingerprint": fingerprint}, answers)

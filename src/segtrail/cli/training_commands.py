@@ -27,6 +27,13 @@ ConfigOption = Annotated[Path | None, typer.Option(help="The configuration file,
 Data = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where the data lie, in place of paths.data_root.")
 ]
+AllowDifferent = Annotated[
+    bool,
+    typer.Option(
+        "--allow-different",
+        help="Go on although threads, device, versions, code or data are others; the run is marked so.",
+    ),
+]
 Note = Annotated[str, typer.Option(help="A remark for the record.")]
 
 _DEFAULT_FOLDS = 5
@@ -44,6 +51,7 @@ def train(
             "--resume", metavar="RUN", help="Go on with a run, as segtrail resume does.", show_default=False
         ),
     ] = None,
+    allow_different: AllowDifferent = False,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
@@ -52,9 +60,13 @@ def train(
         given_too = [*filter(None, [config, config_file]), *(overrides or [])]
         with sentences_for_errors(as_json):
             _refuse_settings([*map(str, given_too), *(["--note"] if note else [])], "run")
-        resume(resume_from, data=data, key=key, as_json=as_json)
+        resume(resume_from, data=data, allow_different=allow_different, key=key, as_json=as_json)
         return
     with sentences_for_errors(as_json) as answers:
+        if allow_different:
+            raise InputError(
+                "--allow-different belongs to --resume RUN: a new run has nothing to differ from."
+            )
         given = _given_config("train configs/quick.yaml", config, config_file, overrides or [])
         settings = given.load({"data_root": data})
 
@@ -77,13 +89,7 @@ def resume(
         ),
     ] = None,
     data: Data = None,
-    allow_different: Annotated[
-        bool,
-        typer.Option(
-            "--allow-different",
-            help="Go on although threads, device, versions, code or data are others; the run is marked so.",
-        ),
-    ] = False,
+    allow_different: AllowDifferent = False,
     key: Key = None,
     output_root: Annotated[
         Path, typer.Option(help="Folder whose runs/ is searched for IDs and `latest`.")

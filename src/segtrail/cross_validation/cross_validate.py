@@ -1,6 +1,5 @@
 """Cross-validation: one ordinary run for each fold, gone on with where it was stopped, and all cases pooled."""
 
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +33,7 @@ from segtrail.record.local_paths import forget_paths, remember_paths
 from segtrail.record.resolved_config import write_resolved_config
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.report.wording import format_count
+from segtrail.shell_words import quoted
 from segtrail.version import __version__
 
 
@@ -249,7 +249,7 @@ def _is_in_vain(record: CrossValidationRecord, error: SegtrailError) -> bool:
 def _way_on(work: CrossValidationWork) -> str:
     return (
         f"{work.record.n_finished} of {work.record.n_folds} folds are done; "
-        f"`segtrail cv --resume {shlex.quote(str(work.folder.path))}` goes on with the others."
+        f"`segtrail cv --resume {quoted(work.folder.path)}` goes on with the others."
     )
 
 
@@ -276,6 +276,8 @@ def _alone_in(folder: CrossValidationFolder) -> Iterator[None]:
             lock.acquire()
         except Timeout:
             raise InputError(f"Another segtrail cv works in {folder.path}. Wait until it ends.") from None
+        except NotImplementedError as error:
+            raise InputError(f"{folder.path} can't be held: {error}.") from None
     try:
         yield
     finally:

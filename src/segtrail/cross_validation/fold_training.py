@@ -7,12 +7,13 @@ from pathlib import Path
 from segtrail.config.schema import Config
 from segtrail.cross_validation.earlier_folds import fault_of_finished_fold
 from segtrail.errors import ConditionsDiffer, InputError
-from segtrail.experiment.resume_run import read_interrupted, resume_run
+from segtrail.experiment.interrupted_run import read_interrupted
+from segtrail.experiment.resume_run import resume_run
 from segtrail.experiment.train_run import train_run
 from segtrail.progress import Narrator
 from segtrail.record.cross_validation import CrossValidationFolder, CrossValidationRecord, FoldEntry
 from segtrail.record.run_folder import RunFolder, read_json
-from segtrail.record.seal import read_seal
+from segtrail.record.seal import finish_seal, read_seal
 from segtrail.report.wording import format_count, format_duration
 
 
@@ -73,6 +74,7 @@ def _go_on_with_run(work: CrossValidationWork, fold: FoldEntry) -> RunFolder | N
     data_root = Path(work.config.paths.data_root)
     try:
         if read_seal(run.path) is not None:  # killed between the end of the run and its note here
+            finish_seal(run)
             return run if fault_of_finished_fold(work.folder, work.record, fold) is None else None
         read_interrupted(run, data_root)
     except InputError as damage:

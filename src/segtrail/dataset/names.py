@@ -21,11 +21,16 @@ def comparable(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def shown(text: str) -> str:
-    """Return a text for a message: what can't be printed as its code, a long one without its middle."""
-    safe = "".join(
+def printable(text: str) -> str:
+    """Return a text for a terminal: what can't be printed, or moves the cursor, as its code."""
+    return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
     )
+
+
+def shown(text: str) -> str:
+    """Return a text for a message: what can't be printed as its code, a long one without its middle."""
+    safe = printable(text)
     half = _SHOWN_CHARACTERS // 2
     return safe if len(safe) <= _SHOWN_CHARACTERS else f"{safe[:half]}...{safe[-half:]}"
 

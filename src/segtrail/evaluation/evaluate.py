@@ -63,22 +63,35 @@ def evaluate_cases(
         volume = read_channels(files.image_paths(root))
         reference = read_volume(root / files.label).data[0].astype(np.uint8)
         segmentation = predictor.predict(volume)
-        results = tuple(
-            ClassResult(
-                files.case,
-                side,
-                name,
-                compute_class_metrics(
-                    segmentation.labels == value,
-                    reference == value,
-                    spacing_mm(volume.affine),
-                    tolerances_mm,
-                    shear_factor(volume.affine),
-                ),
-            )
-            for value, name in class_names.items()
-        )
+        measured = measure_classes(segmentation.labels, reference, volume.affine, class_names, tolerances_mm)
+        results = tuple(ClassResult(files.case, side, name, metrics) for name, metrics in measured.items())
         yield CaseEvaluation(files.case, volume, reference, segmentation, results)
+
+
+def measure_classes(
+    prediction: NDArray[np.uint8],
+    reference: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    class_names: Mapping[int, str],
+    tolerances_mm: Sequence[float],
+) -> dict[str, ClassMetrics]:
+    """Measure every class of a label map.
+
+    Args:
+        prediction: Predicted label map, shape (x, y, z).
+        reference: Reference label map on the same grid.
+        affine: Affine of that grid.
+        class_names: Names of the classes without background, by label value.
+        tolerances_mm: Tolerances of the normalised surface Dice.
+
+    Returns:
+        The metrics by class name.
+    """
+    spacing, shear = spacing_mm(affine), shear_factor(affine)
+    return {
+        name: compute_class_metrics(prediction == value, reference == value, spacing, tolerances_mm, shear)
+        for value, name in class_names.items()
+    }
 
 
 def mean_dice(prediction: NDArray[np.uint8], reference: NDArray[np.uint8], values: Iterable[int]) -> float:

@@ -3,15 +3,21 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from segtrail.config.schema import Config
 from segtrail.errors import InputError
+from segtrail.experiment.interrupted_run import read_interrupted
 from segtrail.experiment.opened_run import open_run
 from segtrail.experiment.opening import Parent, describe_start, opened_folder
 from segtrail.experiment.recorded_config import read_recorded_config
-from segtrail.experiment.resume_conditions import find_differences
-from segtrail.experiment.resume_run import read_earlier, refuse_different
+from segtrail.experiment.resume_conditions import (
+    describe_differences,
+    differences_on_record,
+    find_differences,
+)
+from segtrail.experiment.resume_run import refuse_different
 from segtrail.experiment.run_phases import FinishedRun, finish_run
 from segtrail.progress import Narrator
 from segtrail.record.manifest import FILE_NAME as MANIFEST
@@ -48,9 +54,9 @@ def extend_run(
         TrainingFailed: The training had to stop; the new run folder says why.
         Interrupted: The user stopped it; `segtrail resume` goes on with the new run.
     """
+    earlier = read_interrupted(parent, data_root).earlier
     config = read_recorded_config(parent.path, parent.path.parent.parent, data_root, list(changes))
-    earlier = read_earlier(parent.path / "checkpoints")
-    if parent.read_state()["status"] != "finished" or earlier.last is None:
+    if parent.read_state().get("status") != "finished" or earlier.last is None:
         raise InputError(f"{parent.run_id} is not finished; without {', '.join(changes)} it is gone on with.")
     stage, done = str(earlier.last["stage"]), int(earlier.last["epoch"])
     _refuse_other_changes(config, changes, stage, done)
@@ -59,13 +65,17 @@ def extend_run(
     known = fingerprint(parent.path) if (parent.path / MANIFEST).is_file() else None
     with ExitStack() as claims:
         opened = open_run(config, narrator, claims)
-        refuse_different(parent, find_differences(parent, opened), allow_different=allow_different)
-        origin = Parent(parent.run_id, known, stage, done)
+        differences = find_differences(parent, opened)
+        refuse_different(parent, differences, allow_different=allow_different)
+        earlier_differences = differences_on_record(parent.read_state())
+        marks = (*earlier_differences, *(asdict(one) for one in differences))
+        origin = Parent(parent.run_id, known, stage, done, marks)
         with opened_folder(
             opened, narrator, "", command or [], origin, lambda path: _take_over(parent.path, path)
         ) as folder:
             start = f"It goes on from epoch {done} of {stage} of {parent.run_id}."
-            return finish_run(folder, opened, narrator, [*describe_start(folder, opened), start], earlier)
+            opening = [*describe_start(folder, opened), start, *describe_differences(differences)]
+            return finish_run(folder, opened, narrator, opening, earlier)
 
 
 def _refuse_other_changes(config: Config, changes: Sequence[str], stage: str, done: int) -> None:

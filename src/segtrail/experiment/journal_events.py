@@ -20,7 +20,8 @@ def opening_events(folder: RunFolder, opened: OpenedRun, how: Mapping[str, Any])
     Args:
         folder: The run folder, with configuration and data set already in it.
         opened: What training starts from.
-        how: How the run was started: ``command``, without machine paths, and the ``parent`` that it extends.
+        how: How the run was started: ``command`` and ``note``, without machine paths, and the ``parent`` that it
+            extends.
     """
     yield (
         "run opened",
@@ -28,6 +29,7 @@ def opening_events(folder: RunFolder, opened: OpenedRun, how: Mapping[str, Any])
             "run_id": folder.run_id,
             **how,
             "config_sha256": hash_file(folder.path / CONFIG_FILE),
+            "dataset_summary_sha256": hash_file(folder.path / "dataset_summary.json"),
             "segtrail_version": __version__,
             "program_sha256": hash_program(),
             "own_code": opened.own_code,

@@ -9,12 +9,13 @@ from typing import Any
 
 from segtrail.atomic import write_json
 from segtrail.errors import InputError
+from segtrail.experiment.disk_errors import describe_os_error
 from segtrail.experiment.journal_events import opening_events
 from segtrail.experiment.opened_run import OpenedRun
 from segtrail.experiment.preparation import Stage, redactor_for
 from segtrail.experiment.resume_conditions import describe_device
-from segtrail.experiment.run_phases import describe_os_error
 from segtrail.progress import Narrator
+from segtrail.record.hashing import hash_file
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.program_hash import hash_program
 from segtrail.record.resolved_config import write_resolved_config
@@ -32,12 +33,14 @@ class Parent:
         fingerprint: Its fingerprint; None where it is not sealed.
         stage: The network that is trained on.
         epoch: Its last epoch.
+        differences: Conditions that are not those of the parent, or of what it goes back to.
     """
 
     run_id: str
     fingerprint: str | None
     stage: str
     epoch: int
+    differences: tuple[dict[str, str], ...] = ()
 
 
 @contextmanager
@@ -98,7 +101,10 @@ def _write_opening(
     start_command = redactor.redact_command(command)
     extends = {} if parent is None else {"parent": asdict(parent)}
     journal = folder.open_journal(config.project.operator)
-    journal.write_all(opening_events(folder, opened, {"command": start_command, **extends}))
+    how = {"command": start_command, "note": redactor.redact(note), **extends}
+    journal.write_all(opening_events(folder, opened, how))
+    if parent is not None:
+        journal.write("checkpoints taken over", sha256=_hash_checkpoints(folder.path / "checkpoints"))
     folder.write_state(  # last, since it makes the folder a run
         status="running",
         created_utc=utc_now(),
@@ -119,6 +125,11 @@ def _write_opening(
         seconds=opened.seconds,
     )
     narrator.attach_log(folder.path / "train.log", redactor)
+
+
+def _hash_checkpoints(checkpoints: Path) -> dict[str, str]:
+    paths = sorted(checkpoints.rglob("*.pt"))
+    return {path.relative_to(checkpoints).as_posix(): hash_file(path) for path in paths}
 
 
 def _describe_network(stage: Stage) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Whether a run goes on under the conditions that it began with: only then does it end with the same bits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,24 @@ def find_differences(folder: RunFolder, opened: OpenedRun) -> list[Difference]:
     ]
 
 
+def describe_differences(differences: Sequence[Difference]) -> list[str]:
+    """Say under which other conditions a run goes on; nothing where there are none."""
+    if not differences:
+        return []
+    parts = ", ".join(one.sentence_part() for one in differences)
+    return [f"Warning: it does not go on as it began: {parts}."]
+
+
+def differences_on_record(state: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the other conditions under which a run or one that it extends was gone on with.
+
+    Args:
+        state: ``run.json``.
+    """
+    resumed = [one for entry in state.get("resumed", []) for one in entry.get("differences", [])]
+    return [*state.get("parent", {}).get("differences", []), *resumed]
+
+
 def _conditions(
     device: Mapping[str, Any],
     environment: Mapping[str, Any],
@@ -91,8 +109,8 @@ def _conditions(
         "operating system": system,
         **program,
         **{f"own code {path}": sha256 for path, sha256 in own_code.items()},
-        "data": summary["fingerprint"],
-        "split": summary["split"]["hash"],
+        "data": summary.get("fingerprint"),
+        "split": (summary.get("split") or {}).get("hash"),
     }
 
 

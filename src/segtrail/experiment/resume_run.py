@@ -6,25 +6,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from segtrail.config.schema import Config
 from segtrail.errors import ConditionsDiffer, InputError
+from segtrail.experiment.disk_errors import told_of_disk
+from segtrail.experiment.interrupted_run import InterruptedRun, read_interrupted
 from segtrail.experiment.journal_events import reading_events
-from segtrail.experiment.opened_run import open_run
+from segtrail.experiment.opened_run import OpenedRun, open_run
 from segtrail.experiment.preparation import redactor_for
-from segtrail.experiment.recorded_config import read_recorded_config
-from segtrail.experiment.resume_conditions import Difference, find_differences
+from segtrail.experiment.resume_conditions import Difference, describe_differences, find_differences
 from segtrail.experiment.run_phases import FinishedRun, finish_run
 from segtrail.experiment.train_stages import EarlierTraining
 from segtrail.progress import Narrator
+from segtrail.record.hashing import hash_file
 from segtrail.record.history import roll_back_history
-from segtrail.record.journal import FILE_NAME as JOURNAL
-from segtrail.record.journal import read_journal
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.run_folder import RunFolder, utc_now
-from segtrail.record.seal import read_seal
+from segtrail.record.seal import finish_seal, read_seal, remove_half_written
 from segtrail.report.typeset import import_typst
 from segtrail.report.wording import format_count
-from segtrail.training.checkpoint import FINDERS, load_checkpoint
+from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.version import __version__
 
 
@@ -58,67 +57,23 @@ def resume_run(
     _refuse_sealed(folder)  # before it is held, since nothing is written into a sealed folder
     with folder.held(), ExitStack() as claims:
         _refuse_sealed(folder)
-        earlier, config = read_interrupted(folder, data_root)
-        if config.report.enabled:
+        interrupted = read_interrupted(folder, data_root)
+        if interrupted.config.report.enabled:
             import_typst()
-        opened = open_run(config, narrator, claims)
+        opened = open_run(interrupted.config, narrator, claims)
         differences = find_differences(folder, opened)
         refuse_different(folder, differences, allow_different=allow_different)
-        _roll_back(folder, earlier)
-        narrator.attach_log(folder.path / "train.log", redactor_for(config))
-        remember_paths(folder.path, config.paths)
-        redacted = redactor_for(config).redact_command(command or [])
-        resumption = _describe_position(earlier, differences, redacted)
-        _write_resumption(folder, resumption)
-        folder.open_journal(config.project.operator).write_all(
-            [("resumed", resumption), *reading_events(opened)]
-        )
-        return finish_run(
-            folder, opened, narrator, _describe_resumption(folder, earlier, differences), earlier
-        )
-
-
-def read_interrupted(folder: RunFolder, data_root: Path | None = None) -> tuple[EarlierTraining, Config]:
-    """Read what a run goes on from, without changing anything.
-
-    Args:
-        folder: The run folder.
-        data_root: Where its data lie now; None where they lay.
-
-    Returns:
-        What it has trained, and its configuration with this machine's paths.
-
-    Raises:
-        InputError: A file that it takes is missing or damaged.
-    """
-    folder.read_state()
-    if (folder.path / JOURNAL).exists():
-        read_journal(folder.path / JOURNAL)
-    earlier = read_earlier(folder.path / "checkpoints")
-    return earlier, read_recorded_config(folder.path, folder.path.parent.parent, data_root)
+        with told_of_disk(folder):
+            _take_up(folder, interrupted, opened, differences, command or [])
+        narrator.attach_log(folder.path / "train.log", redactor_for(interrupted.config))
+        opening = _describe_resumption(folder, interrupted.earlier, differences)
+        return finish_run(folder, opened, narrator, opening, interrupted.earlier)
 
 
 def _refuse_sealed(folder: RunFolder) -> None:
     if read_seal(folder.path) is not None:
+        finish_seal(folder)
         raise InputError(f"{folder.run_id} is finished; there is nothing to go on with.")
-
-
-def read_earlier(checkpoints: Path) -> EarlierTraining:
-    """Read what a run has trained; whatever lies beside ``last.pt`` without being known to it is of no account."""
-    if not (checkpoints / "last.pt").exists():
-        return EarlierTraining()
-    last = load_checkpoint(checkpoints / "last.pt")
-    missing = sorted({"best_sha256", "history_rows", "outcome"} - last.keys())
-    if missing:
-        raise InputError(
-            f"checkpoints/last.pt has no {', '.join(missing)}: it was written by a segtrail that could not go on with "
-            "runs. Train anew."
-        )
-    networks = {}
-    for path in sorted((checkpoints / FINDERS).glob("*.pt")):
-        content = load_checkpoint(path)
-        networks.update(content["networks"])
-    return EarlierTraining(networks, last)
 
 
 def refuse_different(folder: RunFolder, differences: list[Difference], *, allow_different: bool) -> None:
@@ -131,15 +86,35 @@ def refuse_different(folder: RunFolder, differences: list[Difference], *, allow_
         )
 
 
+def _take_up(
+    folder: RunFolder,
+    interrupted: InterruptedRun,
+    opened: OpenedRun,
+    differences: list[Difference],
+    command: list[str],
+) -> None:
+    """Roll the folder back and write down that the run goes on."""
+    config, earlier = interrupted.config, interrupted.earlier
+    _roll_back(folder, earlier)
+    remember_paths(folder.path, config.paths)
+    redacted = redactor_for(config).redact_command(command)
+    resumption = _describe_position(earlier, differences, redacted)
+    checkpoints = {path.name: hash_file(path) for path in sorted((folder.path / "checkpoints").glob("*.pt"))}
+    folder.open_journal(config.project.operator).write_all(
+        [("resumed", {**resumption, "sha256": checkpoints}), *reading_events(opened)]
+    )
+    _write_resumption(folder, resumption)
+
+
 def _roll_back(folder: RunFolder, earlier: EarlierTraining) -> None:
     """Take out of the folder what ``last.pt`` does not know."""
     last = earlier.last
+    CheckpointFolder(folder.path / "checkpoints").roll_back(None if last is None else last["best_sha256"])
     roll_back_history(folder.path / "history.csv", 0 if last is None else int(last["history_rows"]))
     if last is None:
         for path in (folder.path / "checkpoints").rglob("*.pt"):
             path.unlink()
-    for path in folder.path.rglob(".*.tmp"):  # what a kill left half written
-        path.unlink()
+    remove_half_written(folder.path)
 
 
 def _describe_position(
@@ -178,7 +153,4 @@ def _describe_resumption(
     else:
         steps = f" and {format_count(where['steps'], 'step')} of the next" if where["steps"] else ""
         start = f"Run {folder.run_id} goes on in {where['stage']}, after epoch {where['epoch']}{steps}."
-    warning = (
-        f"Warning: it does not go on as it began: {', '.join(one.sentence_part() for one in differences)}."
-    )
-    return [start, *([warning] if differences else [])]
+    return [start, *describe_differences(differences)]

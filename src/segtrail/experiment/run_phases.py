@@ -1,7 +1,5 @@
 """The phases of a run in its folder: train, evaluate, report; each can be gone on with after an interruption."""
 
-import errno
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ from segtrail.evaluation.records import (
     summarise_results,
     write_case_table,
 )
+from segtrail.experiment.disk_errors import describe_with_way_on, told_of_disk
 from segtrail.experiment.examples import draw_examples
 from segtrail.experiment.opened_run import OpenedRun
 from segtrail.experiment.preparation import PreparedData, Stage, redactor_for
@@ -36,6 +35,7 @@ from segtrail.inference.trained import open_trained_network
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
 from segtrail.record.run_folder import RunFolder
+from segtrail.shell_words import quoted
 from segtrail.training.loop import TrainingOutcome
 
 
@@ -84,7 +84,8 @@ def finish_run(
         for sentence in opening:
             narrator.say(sentence)
         finished = _train_and_evaluate(folder, opened, narrator, earlier or EarlierTraining())
-    fingerprint = seal_run(folder, narrator, with_report=opened.config.report.enabled)
+    with told_of_disk(folder):
+        fingerprint = seal_run(folder, narrator, with_report=opened.config.report.enabled)
     return replace(finished, fingerprint=fingerprint)
 
 
@@ -98,9 +99,7 @@ def _train_and_evaluate(
         results = _evaluate(folder, config, data, narrator)
         summary = _write_metrics(folder, opened, outcome, results)
     val_and_test = data.hashes([*data.split.val, *data.split.test])
-    folder.journal.write(
-        "evaluated", cases=val_and_test, metrics_sha256=hash_file(folder.path / "metrics_cases.csv")
-    )
+    folder.journal.write("evaluated", cases=val_and_test, files=_hash_results(folder))
     narrator.say(_describe_result(summary))
     folder.end("finished", _describe_end(opened.stages))
     return FinishedRun(folder, outcome, summary)
@@ -151,6 +150,12 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
     return results
 
 
+def _hash_results(folder: RunFolder) -> dict[str, str]:
+    names = ["history.csv", "inference.json", "metrics_cases.csv", "metrics_summary.json"]
+    paths = [*(folder.path / name for name in names), *sorted((folder.path / "predictions").iterdir())]
+    return {path.relative_to(folder.path).as_posix(): hash_file(path) for path in paths}
+
+
 def _write_metrics(
     folder: RunFolder, opened: OpenedRun, outcome: TrainingOutcome, results: list[ClassResult]
 ) -> dict[str, Any]:
@@ -189,19 +194,20 @@ def _marked(folder: RunFolder, config: Config, narrator: Narrator) -> Iterator[N
         yield
     except (Interrupted, KeyboardInterrupt) as error:
         because = (str(error) or "Ctrl-C came").rstrip(".")
-        folder.end("interrupted", because)
-        folder.journal.write("interrupted", because=because)
-        narrator.say(f"Interrupted; `segtrail resume {shlex.quote(str(folder.path))}` goes on with it.")
+        with suppress(OSError):  # the disk may be full as well
+            folder.end("interrupted", because)
+            folder.journal.write("interrupted", because=because)
+        narrator.say(f"Interrupted; `segtrail resume {quoted(folder.path)}` goes on with it.")
         raise Interrupted(f"{because}.") from None
     except OSError as error:
-        way_on = f"`segtrail resume {shlex.quote(str(folder.path))}` then goes on with the run."
-        because = describe_os_error(error, f"Free some space; {way_on}", f"Put that right; {way_on}")
+        because = describe_with_way_on(folder, error)
         with suppress(OSError):
             _note_failure(folder, redactor_for(config).redact(because))
         raise InputError(because) from error
     except Exception as error:
         because = str(error) if isinstance(error, SegtrailError) else f"{type(error).__name__}: {error}"
-        _note_failure(folder, redactor_for(config).redact(because))
+        with suppress(OSError):
+            _note_failure(folder, redactor_for(config).redact(because))
         raise
 
 
@@ -220,14 +226,6 @@ def _phase(folder: RunFolder, name: str) -> Iterator[None]:
     finally:
         with suppress(OSError):
             folder.add_seconds(name, seconds[name])
-
-
-def describe_os_error(error: OSError, if_full: str, otherwise: str) -> str:
-    """Say what a file system refused, and what to do where the disk is full or else."""
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full ({what}). {if_full}"
-    return f"A file that the run needs can't be read or written ({what}). {otherwise}"
 
 
 def _describe_end(stages: list[Stage]) -> str:

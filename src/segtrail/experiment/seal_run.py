@@ -2,14 +2,16 @@
 
 from segtrail.config.load import load_config
 from segtrail.errors import InputError
+from segtrail.experiment.disk_errors import told_of_disk
 from segtrail.experiment.timing import timed
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
-from segtrail.record.manifest import write_manifest
+from segtrail.record.links import refuse_links
+from segtrail.record.manifest import REPORT, write_manifest
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import RunFolder
-from segtrail.record.seal import SEALED, make_read_only, read_seal
-from segtrail.report.make import REPORT, make_report
+from segtrail.record.seal import SEALED, finish_seal, make_read_only, read_seal, remove_half_written
+from segtrail.report.make import make_report
 from segtrail.training.checkpoint import hash_tensors
 
 
@@ -36,6 +38,8 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
             f"{folder.run_id} is not finished, so it can't be sealed. `segtrail resume` goes on with it."
         )
     narrator.detach_log()
+    remove_half_written(folder.path)
+    refuse_links(folder.path)
     fingerprint = write_manifest(folder.path, hash_tensors)
     reports = {}
     if with_report:
@@ -70,15 +74,21 @@ def seal_later(folder: RunFolder, narrator: Narrator) -> str:
     _refuse_sealed(folder)  # before it is held, since nothing is written into a sealed folder
     with folder.held():
         _refuse_sealed(folder)
-        state = folder.read_state()
-        journal = folder.open_journal(state.get("operator"))
-        if not journal.n_lines:
-            because = "the run was made by a version of segtrail that kept no journal"
-            journal.write("journal begun", run_id=folder.run_id, because=because)
-        config = load_config(folder.path / CONFIG_FILE)
-        return seal_run(folder, narrator, with_report=config.report.enabled)
+        with told_of_disk(folder):
+            return _seal_finished(folder, narrator)
+
+
+def _seal_finished(folder: RunFolder, narrator: Narrator) -> str:
+    state = folder.read_state()
+    journal = folder.open_journal(state.get("operator"))
+    if not journal.n_lines:
+        because = "the run was made by a version of segtrail that kept no journal"
+        journal.write("journal begun", run_id=folder.run_id, because=because)
+    config = load_config(folder.path / CONFIG_FILE)
+    return seal_run(folder, narrator, with_report=config.report.enabled)
 
 
 def _refuse_sealed(folder: RunFolder) -> None:
     if read_seal(folder.path) is not None:
+        finish_seal(folder)
         raise InputError(f"{folder.run_id} is sealed already.")

@@ -178,8 +178,11 @@ class StageTrainer:
             return stage.built
         training = self._train(stage, name, cases, validation, is_last=False)
         state = on_cpu(training.trained.network.state_dict())
-        sha256 = self._checkpoints.save_finder(name, state)
-        self._folder.journal.write("network kept", network=name, sha256=sha256)
+        self._checkpoints.save_finder(
+            name,
+            state,
+            lambda hashes: self._folder.journal.write("network kept", network=name, sha256=hashes[name]),
+        )
         return training.trained
 
     def _train(

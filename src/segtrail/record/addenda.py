@@ -1,9 +1,13 @@
 """What comes to a sealed run later: files of their own, in a journal that is chained to the seal."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
@@ -11,11 +15,14 @@ from segtrail.record.hashing import hash_file
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Journal
 from segtrail.record.manifest import ADDENDA
+from segtrail.record.run_folder import LOCK_FILE
 from segtrail.record.seal import read_seal
+
+_SECONDS = 30.0
 
 
 class Addenda:
-    """The addenda of a sealed run.
+    """The addenda of a sealed run; one program at a time adds to them.
 
     Args:
         run_dir: The run folder.
@@ -29,10 +36,9 @@ class Addenda:
         seal = read_seal(run_dir)
         if seal is None:
             raise InputError(f"{run_dir.name} is not sealed, so nothing is added to it.")
-        self.path = run_dir / ADDENDA
+        self.path, self._actor, self._seal = run_dir / ADDENDA, actor, seal.sha256
         try:
             self.path.mkdir(exist_ok=True)
-            self._journal = Journal(self.path / JOURNAL, actor, seal.sha256)
         except OSError as error:
             raise _refused(run_dir, error) from None
 
@@ -40,7 +46,7 @@ class Addenda:
         """Add a file.
 
         Args:
-            name: Its name, which must be free.
+            name: Its name; one that is taken gets a number.
             content: Its bytes.
             action: What the journal calls it.
             details: More for the journal.
@@ -51,19 +57,17 @@ class Addenda:
         Raises:
             InputError: It can't be written.
         """
-        path = self.path / name
-        try:
+        with self._opened() as journal:
+            path = self._free(name)
             write_bytes(path, content)
-            self._journal.write(action, files={name: hash_file(path)}, **details)
-        except OSError as error:
-            raise _refused(self.path.parent, error) from None
+            journal.write(action, files={path.name: hash_file(path)}, **details)
         return path
 
     def add_made_file(self, name: str, make: Callable[[Path], None], action: str, **details: Any) -> Path:
         """Add a file that another library writes.
 
         Args:
-            name: Its name, which must be free.
+            name: Its name; one that is taken gets a number.
             make: Writes it to the path that it is given.
             action: What the journal calls it.
             details: More for the journal.
@@ -83,8 +87,24 @@ class Addenda:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
-        self._journal.write(action, files=files, **details)
+        with self._opened() as journal:
+            journal.write(action, files=files, **details)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Journal]:
+        try:
+            with FileLock(self.path / LOCK_FILE, timeout=_SECONDS):
+                yield Journal(self.path / JOURNAL, self._actor, self._seal)
+        except Timeout:
+            raise InputError(f"Another program adds to {self.path.parent}. Try again.") from None
+        except (OSError, NotImplementedError) as error:
+            raise _refused(self.path.parent, error) from None
+
+    def _free(self, name: str) -> Path:
+        wanted = self.path / name
+        names = (wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}") for number in count(2))
+        return wanted if not wanted.exists() else next(path for path in names if not path.exists())
 
 
-def _refused(run_dir: Path, error: OSError) -> InputError:
-    return InputError(f"Nothing can be added to {run_dir}: {error.strerror or error}.")
+def _refused(run_dir: Path, error: OSError | NotImplementedError) -> InputError:
+    return InputError(f"Nothing can be added to {run_dir}: {getattr(error, 'strerror', None) or error}.")

@@ -59,8 +59,8 @@ class Journal:
     """
 
     def __init__(self, path: Path, actor: str | None, previous: str = NOTHING_BEFORE) -> None:
-        self.path, self._actor = path, actor
-        self._number, self._previous = 0, previous
+        self.path, self._actor, self._beginning = path, actor, previous
+        self._number, self._previous, self._bytes = 0, previous, 0
         lost = self._take_up()
         if lost:
             self.write("line dropped", bytes=lost, because="it was cut by a kill")
@@ -81,6 +81,8 @@ class Journal:
 
     def write_all(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Append lines of one moment and flush them together."""
+        if self._size() != self._bytes:  # Ctrl-C came between a line and the note of it here
+            self._take_up()
         time_utc = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         lines, number, previous = [], self._number, self._previous
         for action, details in events:
@@ -89,11 +91,13 @@ class Journal:
             previous = hash_line(line)
             lines.append(line + b"\n")
         self._append(b"".join(lines))
-        self._number, self._previous = number, previous
+        self._number, self._previous, self._bytes = number, previous, self._size()
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def _append(self, content: bytes) -> None:
         """Append and flush; what a full disk took only in part is taken back, so that the next line is whole."""
-        before = self.path.stat().st_size if self.path.exists() else 0
         try:
             with self.path.open("ab") as stream:
                 stream.write(content)
@@ -101,22 +105,21 @@ class Journal:
                 os.fsync(stream.fileno())
         except OSError:
             with suppress(OSError):
-                os.truncate(self.path, before)
+                os.truncate(self.path, self._bytes)
             raise
 
     def _take_up(self) -> int:
         """Go on behind the last whole line; return the bytes behind it, which are dropped."""
         if not self.path.exists():
             return 0
-        content = self.path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
+        lines, cut = _split(self.path.read_bytes())
+        if cut:
             with self.path.open("r+b") as stream:
-                stream.truncate(len(whole))
-        lines = whole.splitlines()
+                stream.truncate(self._size() - len(cut))
+        self._number, self._previous, self._bytes = 0, self._beginning, self._size()
         if lines:
             self._number, self._previous = _decode(lines[-1], len(lines)).number, hash_line(lines[-1])
-        return len(content) - len(whole)
+        return len(cut)
 
 
 def read_journal(path: Path) -> list[Entry]:
@@ -132,11 +135,29 @@ def read_journal(path: Path) -> list[Entry]:
         InputError: It is missing, or a line is no entry.
     """
     try:
-        content = path.read_bytes()
+        lines, _ = _split(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
-    whole = content[: content.rfind(b"\n") + 1]
-    return [_decode(line, number) for number, line in enumerate(whole.splitlines(), start=1)]
+    return [_decode(line, number) for number, line in enumerate(lines, start=1)]
+
+
+def find_cut(path: Path) -> list[str]:
+    """Say what stands behind the last whole line of a journal that is closed.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A sentence, or nothing.
+    """
+    _, cut = _split(path.read_bytes())
+    return [f"{len(cut)} bytes stand behind its last whole line"] if cut else []
+
+
+def _split(content: bytes) -> tuple[list[bytes], bytes]:
+    """Part a journal into its lines, without their ends, and what a kill cut behind them."""
+    *lines, cut = content.split(b"\n")
+    return [line.removesuffix(b"\r") for line in lines], cut
 
 
 def find_breaks(entries: Iterable[Entry], previous: str = NOTHING_BEFORE) -> list[str]:
@@ -167,7 +188,7 @@ def find_breaks(entries: Iterable[Entry], previous: str = NOTHING_BEFORE) -> lis
 
 def hash_line(line: bytes) -> str:
     """Return the SHA-256 of a line without its end."""
-    return hashlib.sha256(line.rstrip(b"\r\n")).hexdigest()
+    return hashlib.sha256(line).hexdigest()
 
 
 def _encode(
@@ -187,10 +208,12 @@ def _encode(
 
 def _decode(line: bytes, place: int) -> Entry:
     try:
-        values = json.loads(line)
+        values = json.loads(line, parse_constant=_refuse_constant)
         version = values["schema_version"]
+        if type(values["number"]) is not int:
+            raise TypeError("number")
         entry = Entry(
-            int(values["number"]),
+            values["number"],
             str(values["time_utc"]),
             values["actor"],
             str(values["action"]),
@@ -198,10 +221,14 @@ def _decode(line: bytes, place: int) -> Entry:
             str(values["previous"]),
             hash_line(line),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"Line {place} of {FILE_NAME} is no entry of a journal: it was changed.") from None
     if version != SCHEMA_VERSION:
         raise InputError(
             f"Line {place} of {FILE_NAME} has schema_version {version}; this segtrail reads {SCHEMA_VERSION}."
         )
     return entry
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -1,17 +1,18 @@
 """``manifest.json``: every file of a finished run with size and hash; its own hash is the run's fingerprint."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segtrail.atomic import write_json
+from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.run_folder import LOCK_FILE, read_json
 
 FILE_NAME = "manifest.json"
 ADDENDA = "addenda"
+REPORT = "report.pdf"
 SCHEMA_VERSION = 1
 # Files that a version control system may give other line ends.
 TEXT_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".log", ".md", ".txt", ".yaml"})
@@ -70,7 +71,7 @@ def read_manifest(run_dir: Path) -> list[ListedFile]:
 
 def fingerprint(run_dir: Path) -> str:
     """Return the SHA-256 of the manifest, line ends as line feeds."""
-    return hashlib.sha256(as_written(run_dir / FILE_NAME)).hexdigest()
+    return hash_text_file(run_dir / FILE_NAME)
 
 
 def as_written(path: Path) -> bytes:
@@ -92,11 +93,11 @@ def _is_left_out(name: str) -> bool:
 
 def _list(run_dir: Path, name: str, hash_tensors: Callable[[Path], str]) -> ListedFile:
     path = run_dir / name
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     tensors = hash_tensors(path) if path.suffix == ".pt" else None
-    return ListedFile(name, path.stat().st_size, sha256, tensors)
+    return ListedFile(name, path.stat().st_size, hash_file(path), tensors)
 
 
 def _entry(values: Mapping[str, Any]) -> ListedFile:
+    if not isinstance(values["path"], str) or not isinstance(values["bytes"], int):
+        raise TypeError("a path that is no text, or a size that is no number")
     return ListedFile(values["path"], values["bytes"], values["sha256"], values.get("tensors_sha256"))

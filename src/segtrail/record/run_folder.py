@@ -164,12 +164,13 @@ def claim_folder(parent: Path, name: str) -> Path:
             return path
 
 
-def find_run(name: str, output_root: Path) -> RunFolder:
+def find_run(name: str, output_root: Path, *, even_damaged: bool = False) -> RunFolder:
     """Find a run by folder, by ID, or as ``latest``.
 
     Args:
         name: A path, a run ID, or ``latest``.
         output_root: Folder whose ``runs`` is searched for IDs.
+        even_damaged: Whether a folder without ``run.json`` is taken too, where other files show what it was.
 
     Returns:
         The run.
@@ -183,12 +184,20 @@ def find_run(name: str, output_root: Path) -> RunFolder:
         if not known:
             raise InputError(f"There is no run in {runs} yet. Train one, or give --output-root.")
         return RunFolder(known[-1])
+    signs = ("run.json", "manifest.json", JOURNAL_FILE) if even_damaged else ("run.json",)
     for path in (Path(name).expanduser(), runs / name):
-        if (path / "run.json").is_file():
+        if any(_is_there(path / sign) for sign in signs):
             return RunFolder(path.resolve())
     raise InputError(
         f"{name} is neither a run folder nor the ID of a run in {runs}. `latest` names the newest."
     )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file() or path.is_symlink()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -201,7 +210,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"The run {path.parent.name} has no {path.name}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} of the run {path.parent.name} can't be read: {error}.") from None
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(

@@ -1,12 +1,13 @@
 """The seal: the last line of a run's journal, after which the folder is never written again."""
 
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Entry, read_journal
-from segtrail.record.manifest import ADDENDA, FILE_NAME
-from segtrail.record.run_folder import LOCK_FILE
+from segtrail.record.manifest import ADDENDA
+from segtrail.record.run_folder import LOCK_FILE, RunFolder
 
 # The action of the journal's last line.
 SEALED = "sealed"
@@ -20,10 +21,29 @@ def read_seal(run_dir: Path) -> Entry | None:
     Raises:
         InputError: The journal is damaged.
     """
-    if not (run_dir / FILE_NAME).is_file() or not (run_dir / JOURNAL).is_file():
+    if not (run_dir / JOURNAL).is_file():
         return None
-    entries = read_journal(run_dir / JOURNAL)
-    return entries[-1] if entries and entries[-1].action == SEALED else None
+    seals = [entry for entry in read_journal(run_dir / JOURNAL) if entry.action == SEALED]
+    return seals[-1] if seals else None
+
+
+def finish_seal(folder: RunFolder) -> None:
+    """Make up for what a kill behind the seal left undone: the lock goes, and all becomes read-only.
+
+    Raises:
+        InputError: Another program works in the run.
+    """
+    if (folder.path / LOCK_FILE).exists():
+        with folder.held():
+            folder.remove_lock()
+    with suppress(PermissionError):  # a run of somebody else
+        make_read_only(folder.path)
+
+
+def remove_half_written(run_dir: Path) -> None:
+    """Remove what a kill left half written."""
+    for path in run_dir.rglob(".*.tmp"):
+        path.unlink()
 
 
 def make_read_only(run_dir: Path) -> None:

@@ -1,7 +1,6 @@
 """The signature of a sealed run, as a bundle that the model-signing tool and sigstore read."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from typing import Any
 
 from segtrail.errors import InputError
 from segtrail.record.addenda import Addenda
-from segtrail.record.manifest import ADDENDA, TEXT_SUFFIXES, as_written
+from segtrail.record.hashing import hash_file, hash_text_file
+from segtrail.record.manifest import ADDENDA, TEXT_SUFFIXES
 from segtrail.record.seal import read_seal
 from segtrail.record.signing_key import SigningKey
 
@@ -101,7 +101,7 @@ def read_signature(path: Path) -> Signature:
         )
     except OSError as error:
         raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError, LookupError) as error:
+    except (ValueError, KeyError, TypeError, LookupError, RecursionError) as error:
         raise InputError(f"{path.name} is no signature of a run: {error}.") from None
 
 
@@ -124,7 +124,7 @@ def faults_of_signature(run_dir: Path, public_key: Path) -> list[str]:
     found = {
         path.relative_to(run_dir).as_posix()
         for path in run_dir.rglob("*")
-        if path.is_file() and path.relative_to(run_dir).parts[0] != ADDENDA
+        if not path.is_dir() and path.relative_to(run_dir).parts[0] != ADDENDA
     }
     faults = [f"{name} is signed, but missing" for name in sorted(signed.hashes.keys() - found)]
     faults += [f"{name} is not signed" for name in sorted(found - signed.hashes.keys())]
@@ -137,9 +137,7 @@ def faults_of_signature(run_dir: Path, public_key: Path) -> list[str]:
 
 
 def _is_file(path: Path, sha256: str) -> bool:
-    if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-        return True
-    return path.suffix in TEXT_SUFFIXES and hashlib.sha256(as_written(path)).hexdigest() == sha256
+    return hash_file(path) == sha256 or (path.suffix in TEXT_SUFFIXES and hash_text_file(path) == sha256)
 
 
 def _is_signed_by(signed: Signature, public_key: Path) -> bool:

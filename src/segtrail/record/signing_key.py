@@ -49,14 +49,17 @@ def make_key(folder: Path, passphrase: bytes | None) -> tuple[Path, Path]:
     pem = serialization.Encoding.PEM
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if public.exists():  # what it signed could not be checked any more
+            raise FileExistsError
         private.touch(mode=0o600, exist_ok=False)
         private.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption))
         public.write_bytes(
             key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
     except FileExistsError:
+        there = private if private.exists() else public
         raise InputError(
-            f"There is a key already: {private}. It is kept; choose another folder with --to."
+            f"There is a key already: {there}. It is kept; choose another folder with --to."
         ) from None
     except OSError as error:
         raise InputError(f"The key can't be written to {folder}: {error.strerror}.") from None

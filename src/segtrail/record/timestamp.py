@@ -36,9 +36,12 @@ def request_timestamp(run_dir: Path, server: str, actor: str | None) -> Path:
     request = client.TimestampRequestBuilder().data(_stamped(run_dir)).build()
     answer = _ask(server, request.as_bytes())
     try:
-        moment = client.decode_timestamp_response(answer).tst_info.gen_time
+        stated = client.decode_timestamp_response(answer).tst_info
+        imprint, nonce, moment = stated.message_imprint.message, stated.nonce, stated.gen_time
     except ValueError as error:
         raise InputError(f"{server} gave no timestamp: {error}.") from None
+    if imprint != request.message_imprint.message or nonce != request.nonce:
+        raise InputError(f"{server} answered another question than it was asked. Its answer was not kept.")
     name = f"timestamp_{moment:%Y%m%d_%H%M%S}{_SUFFIX}"
     return Addenda(run_dir, actor).add_file(name, answer, "timestamped", server=server)
 
@@ -68,6 +71,7 @@ def check_timestamp(run_dir: Path, answer: Path, root_certificate: Path) -> date
     try:
         roots = x509.load_pem_x509_certificates(root_certificate.read_bytes())
         response = client.decode_timestamp_response(answer.read_bytes())
+        moment: datetime = response.tst_info.gen_time
     except OSError as error:
         raise InputError(f"{error.filename} can't be read: {error.strerror}.") from None
     except ValueError as error:
@@ -77,9 +81,8 @@ def check_timestamp(run_dir: Path, answer: Path, root_certificate: Path) -> date
         builder = builder.add_root_certificate(root)
     try:
         builder.build().verify_message(response, _stamped(run_dir))
-    except client.VerificationError as error:
+    except (client.VerificationError, ValueError) as error:
         raise InputError(f"{answer.name} does not hold: {error}.") from None
-    moment: datetime = response.tst_info.gen_time
     return moment
 
 

@@ -6,14 +6,12 @@ from pathlib import Path
 from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
 from segtrail.record.addenda import Addenda
-from segtrail.record.manifest import ADDENDA
+from segtrail.record.manifest import ADDENDA, REPORT
 from segtrail.record.seal import read_seal
 from segtrail.report.document import build_document
 from segtrail.report.run_contents import read_run
 from segtrail.report.typeset import import_typst, typeset
 from segtrail.version import __version__
-
-REPORT = "report.pdf"
 
 
 def make_report(run_dir: Path) -> Path:

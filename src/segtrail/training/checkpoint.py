@@ -5,7 +5,7 @@ import io
 import pickle
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,17 @@ from segtrail.version import __version__
 
 CHECKPOINT_VERSION = 1
 FINDERS = "finders"
-_NEXT_BEST = "best_next.pt"
+_NEXT_BEST, _NEXT_LAST = "best_next.pt", "last_next.pt"
+# Hears of the SHA-256 of each file, by its name, before that counts.
+Announce = Callable[[dict[str, str]], None]
 
 
 class CheckpointFolder:
     """The checkpoints of a run: ``best.pt`` and ``last.pt``.
 
     A resume believes ``last.pt``, so it is written last. A new ``best.pt`` waits under another name until a
-    ``last.pt`` knows its hash: whenever the program is killed, the one that ``last.pt`` knows is there.
+    ``last.pt`` knows its hash: whenever the program is killed, the one that ``last.pt`` knows is there. Both wait until
+    the journal knows their hashes, so that no checkpoint is there which it does not know.
 
     Args:
         path: The folder; it must exist.
@@ -39,40 +42,63 @@ class CheckpointFolder:
         self._best_sha256: str | None = None
 
     def save(
-        self, content: Mapping[str, Any], resume_point: Mapping[str, Any], *, is_best: bool = False
-    ) -> dict[str, str]:
+        self,
+        content: Mapping[str, Any],
+        resume_point: Mapping[str, Any],
+        announce: Announce,
+        *,
+        is_best: bool = False,
+    ) -> None:
         """Write ``last.pt``, and ``best.pt`` where these weights are to be kept.
 
         Args:
             content: What both hold.
             resume_point: What only ``last.pt`` holds.
+            announce: Writes their hashes into the journal.
             is_best: Whether to write ``best.pt`` too.
-
-        Returns:
-            The SHA-256 of each file that was written, by its name.
         """
+        written = {}
         if is_best:
             self._best_sha256 = save_checkpoint(self.path / _NEXT_BEST, content)
+            written["best.pt"] = self._best_sha256
         last = {**content, **resume_point, "best_sha256": self._best_sha256}
-        written = {"last.pt": save_checkpoint(self.path / "last.pt", last)}
+        written["last.pt"] = save_checkpoint(self.path / _NEXT_LAST, last)
+        announce(written)
+        replace_file(self.path / _NEXT_LAST, self.path / "last.pt")
         if is_best:
             replace_file(self.path / _NEXT_BEST, self.path / "best.pt")
-            written["best.pt"] = str(self._best_sha256)
-        return written
 
-    def save_finder(self, name: str, weights: Mapping[str, Any]) -> str:
+    def save_finder(self, name: str, weights: Mapping[str, Any], announce: Announce) -> None:
         """Write the weights of a network whose training has ended and that the next one's training needs.
 
         Args:
             name: Its name; the file is ``finders/NAME.pt``.
             weights: Its weights.
-
-        Returns:
-            The SHA-256 of the file.
+            announce: Writes its hash into the journal.
         """
         folder = self.path / FINDERS
         folder.mkdir(exist_ok=True)
-        return save_checkpoint(folder / f"{name}.pt", {"stage": name, "networks": {name: dict(weights)}})
+        content = serialise_checkpoint({"stage": name, "networks": {name: dict(weights)}})
+        announce({name: hashlib.sha256(content).hexdigest()})
+        write_bytes(folder / f"{name}.pt", content)
+
+    def require_best(self, best_sha256: str | None) -> None:
+        """Make sure that the ``best.pt`` which ``last.pt`` knows is there.
+
+        Args:
+            best_sha256: The hash that ``last.pt`` holds; None where it knows of none.
+
+        Raises:
+            InputError: It is not.
+        """
+        candidates = (self.path / _NEXT_BEST, self.path / "best.pt")
+        if best_sha256 is not None and not any(
+            path.exists() and hash_file(path) == best_sha256 for path in candidates
+        ):
+            raise InputError(
+                f"{self.path.name}/best.pt is not the one that last.pt knows: it was changed or removed. Bring it "
+                "back, or train anew."
+            )
 
     def roll_back(self, best_sha256: str | None) -> None:
         """Bring ``best.pt`` back to what ``last.pt`` knows.
@@ -83,24 +109,19 @@ class CheckpointFolder:
         Raises:
             InputError: There is no such ``best.pt``.
         """
+        self.require_best(best_sha256)
         waiting, best = self.path / _NEXT_BEST, self.path / "best.pt"
         if best_sha256 is None:
             best.unlink(missing_ok=True)
         elif waiting.exists() and hash_file(waiting) == best_sha256:
             replace_file(waiting, best)
-        elif not best.exists() or hash_file(best) != best_sha256:
-            raise InputError(
-                f"{self.path.name}/best.pt is not the one that last.pt knows: it was changed or removed. Bring it "
-                "back, or train anew."
-            )
         waiting.unlink(missing_ok=True)
+        (self.path / _NEXT_LAST).unlink(missing_ok=True)
         self._best_sha256 = best_sha256
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> str:
     """Write a checkpoint.
-
-    The bytes depend on the content alone: through a path, torch would put the file's name into them.
 
     Args:
         path: File to write.
@@ -109,12 +130,20 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> str:
     Returns:
         The SHA-256 of its bytes.
     """
+    written = serialise_checkpoint(content)
+    write_bytes(path, written)
+    return hashlib.sha256(written).hexdigest()
+
+
+def serialise_checkpoint(content: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a checkpoint, which depend on the content alone.
+
+    Through a path, torch would put the file's name into them.
+    """
     stream = io.BytesIO()
     header = {"schema_version": CHECKPOINT_VERSION, "segtrail_version": __version__}
     torch.save({**header, **content}, stream)
-    written = stream.getvalue()
-    write_bytes(path, written)
-    return hashlib.sha256(written).hexdigest()
+    return stream.getvalue()
 
 
 def hash_tensors(path: Path) -> str:
@@ -164,7 +193,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{name} is no checkpoint of segtrail: it holds more than tensors and plain values."
         ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, LookupError) as error:
+    except Exception as error:  # whoever made up the file chose what reading it raises
         raise InputError(f"{name} is damaged and can't be read ({type(error).__name__}).") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != CHECKPOINT_VERSION:

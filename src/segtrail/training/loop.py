@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from segtrail.compute import Compute
 from segtrail.config.schema import StageConfig
-from segtrail.errors import Interrupted, SegtrailError, TrainingFailed
+from segtrail.errors import InputError, Interrupted, SegtrailError, TrainingFailed
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import LossValue, SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
@@ -158,9 +158,17 @@ class Training:
             content: What it holds.
 
         Raises:
-            KeyError: An entry is missing, as in the checkpoints of segtrail 0.1.0.
-            RuntimeError: Its weights are not those of this network.
+            InputError: An entry is missing, or is not one of this training.
         """
+        try:
+            self._take_over(content)
+        except (LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"checkpoints/last.pt does not fit the training of {self.record.stage} that the configuration "
+                f"describes ({type(error).__name__}: {error}). Train anew."
+            ) from error
+
+    def _take_over(self, content: Mapping[str, Any]) -> None:
         kept = content["networks"][self.record.stage]
         self.trained.network.load_state_dict(kept)
         if self.average is not None:
@@ -168,6 +176,7 @@ class Training:
             self.average.steps = int(content["average_steps"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.scaler.load_state_dict(content["scaler"])
+        self.loss.load_state_dict(content["loss"])
         self.cursor = Cursor.of_mapping(content)
         self.outcome = TrainingOutcome(**content["outcome"])
         self.unseen_confidence = content["unseen_confidence"]
@@ -304,15 +313,17 @@ class Training:
                 self.record.stage: on_cpu(self.trained.network.state_dict()),
             },
         }
-        written = self.record.checkpoints.save(content, self._resume_point(), is_best=is_best)
+        self.record.checkpoints.save(content, self._resume_point(), self._announce, is_best=is_best)
+        self._saved = time.monotonic()
+
+    def _announce(self, sha256: dict[str, str]) -> None:
         self.record.journal.write(
             "checkpoint written",
             network=self.record.stage,
             epoch=self.cursor.epoch,
             steps=self.cursor.steps,
-            sha256=written,
+            sha256=sha256,
         )
-        self._saved = time.monotonic()
 
     def _resume_point(self) -> dict[str, Any]:
         """Return what a resume needs besides the weights that are kept; the schedule follows from the step."""
@@ -320,6 +331,7 @@ class Training:
             **self.cursor.as_mapping(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "loss": on_cpu(self.loss.state_dict()),
             "outcome": asdict(self.outcome),
             "history_rows": count_history(self.record.run_dir / "history.csv"),
         }

@@ -1,6 +1,8 @@
 """A step without consequences on the first patch, so that what can't be trained fails before there is a run folder."""
 
 import copy
+import io
+import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -69,6 +71,22 @@ def _compute_loss(
             output = built.network.train()(torch.stack([image] * n).to(compute.device))
         _require_shape(output, (n, n_classes, *labels.shape))
         torch.autograd.backward(loss(output, torch.stack([labels] * n).to(compute.device)).total)
+    _require_plain(f"The network of model.name {config.model.name}", built.network)
+    _require_plain(f"The loss of train.loss.name {config.train.loss.name}", loss)
+
+
+def _require_plain(what: str, module: nn.Module) -> None:
+    """Make sure that the state of a module can be read back from a checkpoint."""
+    stream = io.BytesIO()
+    try:
+        torch.save(module.state_dict(), stream)
+        stream.seek(0)
+        torch.load(stream, weights_only=True)
+    except pickle.PickleError as error:
+        raise InputError(
+            f"{what} keeps more than tensors and plain values in its state, which no checkpoint may hold: "
+            f"{_first_line(error)}. Keep it elsewhere than in get_extra_state."
+        ) from None
 
 
 @contextmanager

@@ -1,0 +1,107 @@
+"""What the files of a run say, against what its journal saw when it happened."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from segtrail.audit.numbers import read_object
+from segtrail.audit.outcome import Outcome
+from segtrail.record.hashing import hash_file, hash_text_file
+from segtrail.record.journal import Entry
+from segtrail.record.manifest import TEXT_SUFFIXES
+from segtrail.record.seal import SEALED
+
+TITLE = "The files tell what the journal saw"
+# Entries of run.json that stand in the journal's first line too, by their name there.
+_OF_OPENING = {
+    "run_id": "run_id",
+    "segtrail_version": "segtrail_version",
+    "start_command": "command",
+    "note": "note",
+    "parent": "parent",
+    "program_sha256": "program_sha256",
+    "own_code": "own_code",
+    "environment": "environment",
+    "device": "device",
+}
+
+
+def check_facts(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
+    """Compare data set, split, machine, interruptions, results and report of a run with the lines about them.
+
+    Args:
+        run_dir: The run folder.
+        entries: The lines of its journal.
+
+    Returns:
+        A fault for each that is told in two ways.
+    """
+    opening = last_of(entries, "run opened")
+    if opening is None:
+        because = "the journal was begun when the run was finished; it saw nothing of it"
+        return Outcome.not_checked("facts", TITLE, because)
+    run = read_object(run_dir / "run.json")
+    faults = [
+        *_faults_of_opening(run_dir, run, opening),
+        *_faults_of_resuming(run, entries),
+        *_faults_of_regions(run_dir, entries),
+        *_faults_of_results(run_dir, entries),
+        *_faults_of_report(entries),
+    ]
+    return Outcome.of_faults("facts", TITLE, faults, f"compared with {len(entries)} lines")
+
+
+def last_of(entries: Sequence[Entry], action: str) -> Entry | None:
+    """Return the last line about something, since what was interrupted is done again."""
+    return next((entry for entry in reversed(entries) if entry.action == action), None)
+
+
+def _faults_of_opening(run_dir: Path, run: Mapping[str, Any], opening: Entry) -> Iterator[str]:
+    for key, name in _OF_OPENING.items():
+        if run.get(key) != opening.details.get(name):
+            yield f"run.json has another {key} than the journal's first line"
+    if run.get("operator") != opening.actor:
+        yield "run.json has another operator than the journal's first line"
+    if opening.details.get("dataset_summary_sha256") != hash_text_file(run_dir / "dataset_summary.json"):
+        yield "dataset_summary.json is not the one that the journal opens with"
+
+
+def _faults_of_resuming(run: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[str]:
+    """The journal comes first, so that a kill between the two leaves a line without an entry."""
+    seen = [
+        {key: value for key, value in entry.details.items() if key != "sha256"}
+        for entry in entries
+        if entry.action == "resumed"
+    ]
+    for entry in run.get("resumed", []):
+        if entry not in seen:
+            yield f"run.json was gone on with at {entry.get('resumed_utc')}, of which the journal knows nothing"
+
+
+def _faults_of_regions(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]:
+    found = last_of(entries, "regions found")
+    if found is not None and found.details["sha256"] != hash_text_file(run_dir / "regions.json"):
+        yield "regions.json is not the one that the journal saw written"
+
+
+def _faults_of_results(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]:
+    evaluated = last_of(entries, "evaluated")
+    if evaluated is None:
+        yield "the journal has no line of an evaluation"
+        return
+    for name, sha256 in evaluated.details["files"].items():
+        path = run_dir / name
+        if not path.is_file():
+            yield f"{name} is missing, which the journal saw written"
+        elif sha256 != (hash_text_file if path.suffix in TEXT_SUFFIXES else hash_file)(path):
+            yield f"{name} is not the one that the journal saw written"
+    summary = read_object(run_dir / "dataset_summary.json")["split"]
+    if set(evaluated.details["cases"]) != {*summary["val"], *summary["test"]}:
+        yield "other cases were evaluated than those of validation and test"
+
+
+def _faults_of_report(entries: Sequence[Entry]) -> Iterator[str]:
+    made, seal = last_of(entries, "report made"), last_of(entries, SEALED)
+    in_seal = {} if seal is None else seal.details.get("report_sha256")
+    if (made.details["sha256"] if made is not None else {}) != in_seal:
+        yield "the seal holds another report than the one that the journal saw made"
