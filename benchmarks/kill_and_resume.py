@@ -1,7 +1,7 @@
 """Kills a real training at random instants, goes on with it, and compares the result with that of an unbroken run.
 
 Half of the kills come at a random time, half in the middle of a write that is being flushed to the disk. A quarter of
-the runs are killed a second time while they go on. Nothing but times and memory may differ.
+the runs are killed a second time while they go on. Nothing but times and memory may differ, and each run must verify.
 
     python benchmarks/kill_and_resume.py --kills 30 --workers 0 1 2
 """
@@ -74,7 +74,7 @@ def _try_all(folder: Path, workers: int, kills: int, chance: random.Random) -> i
                 _start_and_kill(["resume", str(run)], {}, chance.uniform(0, seconds))
             if not _is_sealed(run):
                 _call("resume", str(run))
-        same = result_of(run) == expected
+        same = result_of(run) == expected and _holds(run)
         identical += same
         print(
             f"workers {workers}, kill {number + 1}: {where}: {'identical' if same else 'DIFFERENT'}",
@@ -178,6 +178,11 @@ def result_of(run: Path) -> dict[str, Any]:
 
 def _runs(output: Path) -> list[Path]:
     return sorted((output / "runs").glob("run_*"))
+
+
+def _holds(run: Path) -> bool:
+    command = [sys.executable, "-m", "segtrail", "verify", str(run)]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def _is_sealed(run: Path) -> bool:

@@ -11,8 +11,7 @@ from segtrail.record.run_folder import LOCK_FILE
 
 # A text of a run is read as a whole; none comes near this.
 _LARGEST_TEXT_BYTES = 1 << 30
-# Folders that may be empty.
-_FOLDERS = frozenset({"checkpoints", "predictions", "examples", ADDENDA})
+_MAY_BE_EMPTY = frozenset({"checkpoints", "predictions", "examples", ADDENDA})
 
 
 def find_strange(run_dir: Path) -> list[str]:
@@ -36,8 +35,12 @@ def _strange_in(run_dir: Path) -> Iterator[str]:
                 yield f"{shown} is a link, where a run holds only files"
             elif name in files:
                 yield from _faults_of_file(path, shown)
-            elif shown not in _FOLDERS and not any(path.iterdir()):
+            elif not _may_be_empty(shown) and not any(path.iterdir()):
                 yield f"{shown} is an empty folder that was added"
+
+
+def _may_be_empty(folder: str) -> bool:
+    return folder in _MAY_BE_EMPTY or folder.startswith(f"{ADDENDA}/")
 
 
 def _faults_of_file(path: Path, shown: str) -> Iterator[str]:

@@ -219,9 +219,10 @@ def _saving(run: RunFolder, description: DatasetDescription) -> Iterator[Path]:
     evaluations = run.path / ADDENDA / "evaluations" if is_sealed else run.path / "evaluations"
     folder: Path | None = None
     try:
-        folder = claim_folder(evaluations, safe_name)
-        (folder / "predictions").mkdir()
-        yield folder
+        with nullcontext() if is_sealed else run.held():  # no resume or seal beside it
+            folder = claim_folder(evaluations, safe_name)
+            (folder / "predictions").mkdir()
+            yield folder
         if is_sealed:
             Addenda(run.path, run.read_state().get("operator")).note_folder(folder, "evaluation saved")
     except BaseException as error:
