@@ -32,6 +32,7 @@ TRAINING = (
     "stages.coarse.patch.patches_per_case=2",
     "stages.fine.patch.patches_per_case=2",
     "train.checkpoint_every.steps=3",
+    "train.num_threads=1",
     "stages.coarse.preprocess.spacing=[5,5,5]",
     "stages.coarse.train.max_epochs=6",
     "stages.fine.train.max_epochs=2",
