@@ -172,6 +172,24 @@ def edit_seal(edit: Callable[[dict[str, Any]], None]) -> Change:
     return change
 
 
+def write_on(*lines: tuple[str, dict[str, Any]]) -> Change:
+    """Write more lines behind the seal, then files and a new seal that fit, as somebody who knows the format would."""
+
+    def change(run: Path) -> None:
+        from segtrail.record.journal import Journal
+        from segtrail.record.manifest import write_manifest
+        from segtrail.training.checkpoint import hash_tensors
+
+        forge_distances(run)
+        journal = Journal(run / JOURNAL, None)
+        for action, details in lines:
+            journal.write(action, **details)
+        seal = {"manifest_sha256": write_manifest(run, hash_tensors)}
+        journal.write("sealed", **seal, report_sha256={"report.pdf": hash_file(run / "report.pdf")})
+
+    return change
+
+
 def make_pipe(name: str) -> Change:
     return lambda run: os.mkfifo(run / name)
 
@@ -430,6 +448,21 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
         "a weight, and sealed again",
         reseal(change_weight),
         "checkpoints/best.pt is not the one that the journal saw written",
+    ),
+    ("a second seal", write_on(), "it goes on behind the seal"),
+    ("a second evaluation and seal", write_on(("evaluated", {"files": {}})), "it goes on behind the seal"),
+    ("a second opening", write_on(("run opened", {})), "it is opened a second time"),
+    ("the log, and sealed again", reseal(append("train.log", b"Fine.\n")), "the seal holds another manifest"),
+    (
+        "a picture added, and sealed again",
+        reseal(write("examples/more.png", b"png")),
+        "the seal holds another manifest",
+    ),
+    ("a state too deep to read", write("run.json", b"[" * 200_000), "run.json was"),
+    (
+        "a data set too deep to read",
+        write("dataset_summary.json", b"[" * 200_000),
+        "dataset_summary.json was",
     ),
     (
         "a report outside the run",

@@ -13,6 +13,8 @@ import pytest
 from tampering import TAMPERINGS, Change, chain_anew, change_weight, forge_distances, replace_by
 
 from run_copies import copy_run
+from segtrail.record.hashing import hash_file
+from segtrail.record.journal import Journal
 from segtrail.record.manifest import fingerprint
 from segtrail.training.checkpoint import hash_tensors
 
@@ -131,6 +133,31 @@ def test_what_a_file_browser_left_is_no_alarm(run: Path, segtrail: Command) -> N
     result = segtrail("verify", run)
     assert result.exit_code == 0
     assert "left by a file browser and no part of it: examples/.DS_Store" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["addenda/.DS_Store", "predictions/Thumbs.db"])
+def test_what_a_file_browser_left_elsewhere_is_no_alarm_either(
+    run: Path, segtrail: Command, name: str
+) -> None:
+    (run / name).touch()
+    assert segtrail("verify", run).exit_code == 0
+
+
+def test_an_addendum_that_was_written_over_is_named(run: Path, segtrail: Command) -> None:
+    assert segtrail("verify", run, "--record").exit_code == 0
+    (kept,) = (run / "addenda").glob("verification_*.json")
+    kept.write_text("{}", encoding="utf-8")
+    journal = Journal(run / "addenda" / "journal.jsonl", None)
+    journal.write("verified", files={kept.name: hash_file(kept)})
+    assert f"addenda/{kept.name} was written over" in segtrail("verify", run).stdout
+
+
+def test_a_run_whose_journal_was_removed_is_not_sealed_again(run: Path, segtrail: Command) -> None:
+    for name in ("journal.jsonl", "manifest.json", "report.pdf"):
+        (run / name).unlink()
+    result = segtrail("seal", run)
+    assert result.exit_code == 2
+    assert "had a journal, which is gone" in result.stderr
 
 
 def test_two_verifications_of_one_second_are_both_kept(run: Path, segtrail: Command) -> None:

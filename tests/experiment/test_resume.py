@@ -402,6 +402,77 @@ def test_a_sealed_run_stays_sealed_without_its_manifest(
     assert result_files(run) == before
 
 
+@pytest.fixture
+def interrupted_in_second_stage(
+    tmp_path: Path, staged_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    def stop(training: Any, *_: Any) -> None:
+        if training.record.stage == "fine":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Training, "_validate_if_due", stop)
+        assert (
+            segtrail("train", staged_config, *SMALL_STAGES, "train.checkpoint_every.steps=1").exit_code == 130
+        )
+    return only_run(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["coarse", "coarse_fold1"])
+def test_a_network_that_finds_regions_and_is_gone_is_missed(
+    interrupted_in_second_stage: Path, segtrail: Command, name: str
+) -> None:
+    run = interrupted_in_second_stage
+    (run / "checkpoints" / "finders" / f"{name}.pt").unlink()
+    before = result_files(run)
+    result = segtrail("resume", run)
+    assert result.exit_code == 2
+    assert f"checkpoints/finders/{name}.pt is missing" in result.stderr
+    assert result_files(run) == before
+
+
+def test_folders_that_a_stopped_evaluation_left_are_not_sealed(interrupted: Path, segtrail: Command) -> None:
+    (interrupted / "evaluations" / "balls_20261125_120000" / "predictions").mkdir(parents=True)
+    assert segtrail("resume", interrupted).exit_code == 0
+    assert segtrail("verify", interrupted).exit_code == 0
+
+
+def test_a_report_that_was_made_by_hand_is_sealed_too(interrupted: Path, segtrail: Command) -> None:
+    assert segtrail("report", interrupted).exit_code == 0
+    assert segtrail("resume", interrupted).exit_code == 0
+    assert segtrail("verify", interrupted).exit_code == 0
+
+
+def test_a_run_with_other_line_ends_goes_on_and_is_extended(
+    interrupted: Path, tmp_path: Path, segtrail: Command
+) -> None:
+    give_other_line_ends(interrupted)
+    assert segtrail("resume", interrupted).exit_code == 0
+    assert segtrail("verify", interrupted).exit_code == 0
+    copy = copy_run(interrupted, tmp_path / "copy" / "runs" / interrupted.name)
+    give_other_line_ends(copy)
+    answer = segtrail("resume", copy, "train.max_epochs=3", "--data", tmp_path / "data", "--json")
+    assert answer.exit_code == 0, answer.stderr
+    assert segtrail("verify", json.loads(answer.stdout)["run_dir"]).exit_code == 0
+
+
+def give_other_line_ends(run: Path) -> None:
+    for path in run.rglob("*"):
+        if path.suffix in (".csv", ".json", ".jsonl", ".yaml"):
+            content = path.read_bytes().replace(b"\r\n", b"\n")
+            path.write_bytes(content.replace(b"\n", b"\r\n"))
+
+
+def test_a_mark_that_was_taken_out_of_the_state_is_missed(interrupted: Path, segtrail: Command) -> None:
+    assert segtrail("resume", interrupted).exit_code == 0
+    path = interrupted / "run.json"
+    path.chmod(0o644)
+    state = read_state(interrupted)
+    del state["resumed"]
+    path.write_text(json.dumps(state), encoding="utf-8")
+    assert "of which run.json does not tell" in segtrail("verify", interrupted).stdout
+
+
 def test_what_a_kill_left_half_written_is_not_sealed(
     quick_run_dir: Path, tmp_path: Path, segtrail: Command
 ) -> None:

@@ -1,6 +1,7 @@
 """The journal of a run: its chain, its order, its seal, and what the seal says of manifest and report."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from segtrail.errors import InputError
 from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Entry, find_breaks, find_cut, read_journal
-from segtrail.record.manifest import ADDENDA, REPORT, TEXT_SUFFIXES, fingerprint
+from segtrail.record.manifest import ADDENDA, LEFT_BY_SYSTEMS, REPORT, TEXT_SUFFIXES, fingerprint
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.run_folder import LOCK_FILE
 from segtrail.record.seal import SEALED
@@ -19,6 +20,9 @@ SEAL_TITLE = "The seal fits manifest and report"
 ADDENDA_TITLE = "What was added later is chained to the seal"
 # How a journal begins: of a new run, and of one that was made without a journal and sealed later.
 _OPENINGS = ("run opened", "journal begun")
+_BEHIND_EVALUATION = frozenset(
+    {"files listed", "report made", SEALED, "line dropped", "interrupted", "failed", "resumed"}
+)
 
 
 def check_journal(run_dir: Path) -> tuple[Outcome, list[Entry]]:
@@ -95,7 +99,10 @@ def check_addenda(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
         return Outcome("addenda", ADDENDA_TITLE, "fail", (f"{ADDENDA}/{str(error).rstrip('.')}",))
     broken = [*find_breaks(added, entries[-1].sha256), *find_cut(folder / JOURNAL)]
     faults = [f"{ADDENDA}/{JOURNAL}: {fault}" for fault in broken]
-    known = {name: sha256 for entry in added for name, sha256 in entry.details.get("files", {}).items()}
+    pairs = [pair for entry in added for pair in entry.details.get("files", {}).items()]
+    known = dict(pairs)
+    twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    faults += [f"{ADDENDA}/{name} was written over: its journal speaks of it twice" for name in twice]
     faults += [f"{ADDENDA}/{name} is missing" for name in known if name not in found]
     faults += [
         f"{ADDENDA}/{name} was edited"
@@ -117,18 +124,31 @@ def _faults_of_order(entries: Sequence[Entry]) -> Iterator[str]:
         return
     if entries[0].action not in _OPENINGS:
         yield f"it begins with {entries[0].action!r}, not with the opening of the run"
+    for entry in entries[1:]:
+        if entry.action in _OPENINGS:
+            yield f"it is opened a second time in line {entry.number}"
     seals = [entry.number for entry in entries if entry.action == SEALED]
     if not seals:
         yield "it has no seal"
-    elif entries[-1].action != SEALED:
-        yield f"it goes on behind the seal in line {seals[-1]}"
+    elif seals[0] != entries[-1].number:
+        yield f"it goes on behind the seal in line {seals[0]}"
+    yield from _faults_behind_evaluation(entries)
+
+
+def _faults_behind_evaluation(entries: Sequence[Entry]) -> Iterator[str]:
+    """Nothing but report and seal comes behind an evaluation, unless the run is gone on with."""
+    is_evaluated = False
+    for entry in entries:
+        if is_evaluated and entry.action not in _BEHIND_EVALUATION:
+            yield f"line {entry.number}, {entry.action!r}, comes behind the evaluation"
+        is_evaluated = entry.action == "evaluated" or (is_evaluated and entry.action != "resumed")
 
 
 def _files_in(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hash_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name not in LEFT_BY_SYSTEMS
     }
 
 

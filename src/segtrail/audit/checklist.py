@@ -1,12 +1,13 @@
 """The runbook's checklist of seven points, as far as a program can go through it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segtrail.audit.numbers import read_object
 from segtrail.audit.outcome import Outcome, Status
+from segtrail.dataset.names import printable
 from segtrail.errors import InputError
 from segtrail.record.journal import Entry
 from segtrail.record.seal import SEALED
@@ -28,6 +29,10 @@ class Point:
     status: Status
     evidence: str
 
+    def printable(self) -> "Point":
+        """Return it for a terminal."""
+        return replace(self, evidence=printable(self.evidence))
+
 
 def go_through(run_dir: Path, outcomes: Sequence[Outcome], entries: Sequence[Entry]) -> list[Point]:
     """Answer the seven points from the run folder and the checks that were made.
@@ -42,7 +47,7 @@ def go_through(run_dir: Path, outcomes: Sequence[Outcome], entries: Sequence[Ent
     """
     known = {outcome.check: outcome for outcome in outcomes}
     run, summary = _read(run_dir, "run.json"), _read(run_dir, "dataset_summary.json")
-    return [
+    points = [
         Point(1, "The data are checked and fingerprinted", *_answer(_data, summary, known)),
         Point(2, "The split does not leak", *_answer(_split, summary)),
         Point(3, "The configuration is resolved and kept", *_of(known["configuration"])),
@@ -51,6 +56,7 @@ def go_through(run_dir: Path, outcomes: Sequence[Outcome], entries: Sequence[Ent
         Point(6, "The report was read", "not checked", "only a person can say so"),
         Point(7, "The record is archived", "not checked", _archive(known["journal"])),
     ]
+    return [point.printable() for point in points]
 
 
 def _read(run_dir: Path, name: str) -> dict[str, Any]:

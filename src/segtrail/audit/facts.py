@@ -1,6 +1,7 @@
 """What the files of a run say, against what its journal saw when it happened."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def check_facts(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
         *_faults_of_resuming(run, entries),
         *_faults_of_regions(run_dir, entries),
         *_faults_of_results(run_dir, entries),
+        *_faults_of_list(entries),
         *_faults_of_report(entries),
     ]
     return Outcome.of_faults("facts", TITLE, faults, f"compared with {len(entries)} lines")
@@ -62,20 +64,32 @@ def _faults_of_opening(run_dir: Path, run: Mapping[str, Any], opening: Entry) ->
             yield f"run.json has another {key} than the journal's first line"
     if run.get("operator") != opening.actor:
         yield "run.json has another operator than the journal's first line"
-    if opening.details.get("dataset_summary_sha256") != hash_text_file(run_dir / "dataset_summary.json"):
+    known = opening.details.get("dataset_summary_sha256")
+    if known is not None and known != hash_text_file(run_dir / "dataset_summary.json"):
         yield "dataset_summary.json is not the one that the journal opens with"
 
 
 def _faults_of_resuming(run: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[str]:
-    """The journal comes first, so that a kill between the two leaves a line without an entry."""
     seen = [
         {key: value for key, value in entry.details.items() if key != "sha256"}
         for entry in entries
         if entry.action == "resumed"
     ]
-    for entry in run.get("resumed", []):
+    told = run.get("resumed", [])
+    for entry in told:
         if entry not in seen:
             yield f"run.json was gone on with at {entry.get('resumed_utc')}, of which the journal knows nothing"
+    for details, is_excused in zip(seen, _killed_at_once(entries), strict=True):
+        if details not in told and not is_excused:
+            yield f"the run was gone on with at {details.get('resumed_utc')}, of which run.json does not tell"
+
+
+def _killed_at_once(entries: Sequence[Entry]) -> list[bool]:
+    """Tell for each resumption whether a kill may have come before run.json was written, behind the journal."""
+    places = [place for place, entry in enumerate(entries) if entry.action == "resumed"]
+    following = [entries[place + 1 : end] for place, end in pairwise([*places, len(entries)])]
+    at_once = [all(entry.action in ("data used", "line dropped") for entry in part) for part in following]
+    return [*at_once[:-1], False] if at_once else []
 
 
 def _faults_of_regions(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]:
@@ -89,15 +103,24 @@ def _faults_of_results(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]
     if evaluated is None:
         yield "the journal has no line of an evaluation"
         return
-    for name, sha256 in evaluated.details["files"].items():
+    for name, sha256 in evaluated.details.get("files", {}).items():
         path = run_dir / name
         if not path.is_file():
             yield f"{name} is missing, which the journal saw written"
-        elif sha256 != (hash_text_file if path.suffix in TEXT_SUFFIXES else hash_file)(path):
+        elif sha256 != hash_file(path) and (
+            path.suffix not in TEXT_SUFFIXES or sha256 != hash_text_file(path)
+        ):
             yield f"{name} is not the one that the journal saw written"
     summary = read_object(run_dir / "dataset_summary.json")["split"]
     if set(evaluated.details["cases"]) != {*summary["val"], *summary["test"]}:
         yield "other cases were evaluated than those of validation and test"
+
+
+def _faults_of_list(entries: Sequence[Entry]) -> Iterator[str]:
+    listed, seal = last_of(entries, "files listed"), last_of(entries, SEALED)
+    in_seal = None if seal is None else seal.details.get("manifest_sha256")
+    if listed is not None and listed.details.get("manifest_sha256") != in_seal:
+        yield "the seal holds another manifest than the one that the journal saw written"
 
 
 def _faults_of_report(entries: Sequence[Entry]) -> Iterator[str]:

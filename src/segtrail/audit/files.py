@@ -1,16 +1,22 @@
 """The files of a run against its manifest: every file that was edited, added, taken away or renamed is named."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from segtrail.audit.outcome import Outcome
 from segtrail.errors import InputError
 from segtrail.record.hashing import hash_file, hash_text_file
-from segtrail.record.manifest import FILE_NAME, TEXT_SUFFIXES, ListedFile, listed_paths, read_manifest
+from segtrail.record.manifest import (
+    FILE_NAME,
+    LEFT_BY_SYSTEMS,
+    TEXT_SUFFIXES,
+    ListedFile,
+    listed_paths,
+    read_manifest,
+)
 
 TITLE = "The files are those of the manifest"
-# What a file browser leaves where it was; nothing of segtrail reads them.
-_LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def check_files(run_dir: Path) -> Outcome:
@@ -32,7 +38,7 @@ def check_files(run_dir: Path) -> Outcome:
     if faults:
         return Outcome("files", TITLE, "fail", tuple(faults))
     faults = list(_differences(run_dir, listed))
-    left = sorted(name for name in listed_paths(run_dir) if PurePosixPath(name).name in _LEFT_BY_SYSTEMS)
+    left = sorted(path.relative_to(run_dir).as_posix() for path in _left_by_systems(run_dir))
     evidence = f"all {len(listed)} files have the size and hash on record"
     beside = f"; left by a file browser and no part of it: {', '.join(left)}" if left else ""
     return Outcome.of_faults("files", TITLE, faults, evidence + beside)
@@ -44,15 +50,18 @@ def _unsafe_entries(listed: Sequence[ListedFile]) -> Iterator[str]:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
             yield f"{FILE_NAME} lists {name}, which does not lie inside the run"
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    for name in sorted(name for name, times in Counter(names).items() if times > 1):
         yield f"{FILE_NAME} lists {name} more than once"
 
 
 def _differences(run_dir: Path, listed: Sequence[ListedFile]) -> Iterator[str]:
     present = set(listed_paths(run_dir))
     known = {file.path: file for file in listed}
-    unknown = sorted(name for name in present - known.keys() if _is_of_a_run(name))
-    added = {name: hash_file(run_dir / name) for name in unknown}
+    gone = {file.bytes for name, file in known.items() if name not in present}
+    added = {
+        name: hash_file(run_dir / name) if (run_dir / name).stat().st_size in gone else ""
+        for name in sorted(present - known.keys())
+    }
     for name, file in known.items():
         if name in present:
             yield from _difference(run_dir / name, file)
@@ -82,5 +91,5 @@ def _difference(path: Path, file: ListedFile) -> Iterator[str]:
         yield f"{file.path} was edited: its SHA-256 is not the one on record"
 
 
-def _is_of_a_run(name: str) -> bool:
-    return PurePosixPath(name).name not in _LEFT_BY_SYSTEMS
+def _left_by_systems(run_dir: Path) -> Iterator[Path]:
+    return (path for path in run_dir.rglob("*") if path.name in LEFT_BY_SYSTEMS)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} can't be read ({error})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path.name} holds no object")
@@ -175,8 +176,8 @@ def _faults_of_cases(rows: Sequence[Mapping[str, str]], expected: Mapping[str, s
     for case, side in measured.items():
         if expected.get(case) != side:
             yield f"metrics_cases.csv has {case} as a case of {side}, which the split does not"
-    named = [(row["case"], row["class"]) for row in rows]
-    for case, name in sorted({pair for pair in named if named.count(pair) > 1}):
+    named = Counter((row["case"], row["class"]) for row in rows)
+    for case, name in sorted(pair for pair, times in named.items() if times > 1):
         yield f"metrics_cases.csv has {name} of {case} more than once"
 
 

@@ -163,7 +163,7 @@ def verify_run(run_dir: Path, request: VerifyRequest, narrator: Narrator) -> Ver
         outcomes.append(_rerun(run_dir, request, narrator, outcomes))
     made = tuple(outcome for outcome in outcomes if outcome is not None)
     is_readable = not strange and (run_dir / MANIFEST).is_file()
-    points = tuple(go_through(run_dir, made, entries)) if not strange else ()
+    points = () if strange else tuple(go_through(run_dir, made, entries))
     return Verification(printable(run_dir.name), fingerprint(run_dir) if is_readable else None, made, points)
 
 

@@ -223,8 +223,6 @@ def _saving(run: RunFolder, description: DatasetDescription) -> Iterator[Path]:
             folder = claim_folder(evaluations, safe_name)
             (folder / "predictions").mkdir()
             yield folder
-        if is_sealed:
-            Addenda(run.path, run.read_state().get("operator")).note_folder(folder, "evaluation saved")
     except BaseException as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -234,3 +232,5 @@ def _saving(run: RunFolder, description: DatasetDescription) -> Iterator[Path]:
                 "copy the run to where it can be written."
             ) from None
         raise
+    if is_sealed:  # a line without its files could not be explained, files without a line can
+        Addenda(run.path, run.read_state().get("operator")).note_folder(folder, "evaluation saved")

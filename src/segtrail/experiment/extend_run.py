@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+from segtrail.atomic import write_bytes
 from segtrail.config.schema import Config
 from segtrail.errors import InputError
 from segtrail.experiment.interrupted_run import read_interrupted
@@ -20,8 +21,10 @@ from segtrail.experiment.resume_conditions import (
 from segtrail.experiment.resume_run import refuse_different
 from segtrail.experiment.run_phases import FinishedRun, finish_run
 from segtrail.progress import Narrator
+from segtrail.record.journal import FILE_NAME as JOURNAL
+from segtrail.record.journal import read_journal
 from segtrail.record.manifest import FILE_NAME as MANIFEST
-from segtrail.record.manifest import fingerprint
+from segtrail.record.manifest import as_written, fingerprint
 from segtrail.record.run_folder import RunFolder
 from segtrail.report.typeset import import_typst
 
@@ -67,7 +70,7 @@ def extend_run(
         opened = open_run(config, narrator, claims)
         differences = find_differences(parent, opened)
         refuse_different(parent, differences, allow_different=allow_different)
-        earlier_differences = differences_on_record(parent.read_state())
+        earlier_differences = differences_on_record(read_journal(parent.path / JOURNAL))
         marks = (*earlier_differences, *(asdict(one) for one in differences))
         origin = Parent(parent.run_id, known, stage, done, marks)
         with opened_folder(
@@ -93,7 +96,8 @@ def _refuse_other_changes(config: Config, changes: Sequence[str], stage: str, do
 
 def _take_over(parent: Path, run: Path) -> None:
     """Copy what training goes on from; the rights of a sealed file are not copied."""
-    for path in [parent / "history.csv", *(parent / "checkpoints").rglob("*.pt")]:
+    write_bytes(run / "history.csv", as_written(parent / "history.csv"))
+    for path in (parent / "checkpoints").rglob("*.pt"):
         target = run / path.relative_to(parent)
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, target)

@@ -56,6 +56,7 @@ def read_interrupted(folder: RunFolder, data_root: Path | None = None) -> Interr
     _refuse_unknown_checkpoints(folder.path / "checkpoints", entries)
     earlier = _read_earlier(folder.path / "checkpoints")
     if earlier.last is not None:
+        _require_finders(folder.path / "checkpoints" / FINDERS, entries, str(earlier.last["stage"]))
         CheckpointFolder(folder.path / "checkpoints").require_best(earlier.last["best_sha256"])
         _require_history(folder.path / "history.csv", int(earlier.last["history_rows"]))
     return InterruptedRun(earlier, config)
@@ -78,7 +79,7 @@ def _read_journal(folder: RunFolder) -> list[Entry]:
     entries = read_journal(path) if path.exists() else []
     if not entries:
         raise InputError(
-            f"{folder.run_id} has no {JOURNAL}, which every run begins with but those of segtrail 0.1.0. {_REMEDY}"
+            f"{folder.run_id} has no {JOURNAL}, which every run begins with but those of older versions. {_REMEDY}"
         )
     breaks = find_breaks(entries)
     if breaks:
@@ -88,11 +89,9 @@ def _read_journal(folder: RunFolder) -> list[Entry]:
 
 def _refuse_changed_opening(run_dir: Path, opening: Entry) -> None:
     for name, key in ((CONFIG_FILE, "config_sha256"), ("dataset_summary.json", "dataset_summary_sha256")):
-        try:
-            is_known = opening.details.get(key) == hash_text_file(run_dir / name)
-        except FileNotFoundError:
-            is_known = False
-        if not is_known:
+        known = opening.details.get(key)  # a journal that was begun later does not know it
+        is_there = (run_dir / name).is_file()
+        if known is not None and (not is_there or hash_text_file(run_dir / name) != known):
             raise InputError(f"{name} is not the one that the run was opened with. {_REMEDY}")
 
 
@@ -131,6 +130,16 @@ def _had_a_checkpoint(entries: Sequence[Entry]) -> bool:
             return True
         announced = announced or entry.action in ("checkpoint written", "checkpoints taken over")
     return False
+
+
+def _require_finders(finders: Path, entries: Sequence[Entry], stage: str) -> None:
+    """Make sure of the networks that were kept; a kill may have come between the line and the file of the last one."""
+    for entry in entries:
+        name = entry.details.get("network")
+        if entry.action == "network kept" and name != stage and not (finders / f"{name}.pt").is_file():
+            raise InputError(
+                f"checkpoints/{FINDERS}/{name}.pt is missing, although the journal saw it written. {_REMEDY}"
+            )
 
 
 def _require_history(path: Path, n_rows: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from segtrail.compute import Compute
 from segtrail.experiment.opened_run import OpenedRun
+from segtrail.record.journal import Entry
 from segtrail.record.program_hash import hash_program
 from segtrail.record.run_folder import RunFolder, describe_environment, read_json
 from segtrail.version import __version__
@@ -84,14 +85,15 @@ def describe_differences(differences: Sequence[Difference]) -> list[str]:
     return [f"Warning: it does not go on as it began: {parts}."]
 
 
-def differences_on_record(state: Mapping[str, Any]) -> list[dict[str, str]]:
+def differences_on_record(entries: Sequence[Entry]) -> list[dict[str, str]]:
     """Return the other conditions under which a run or one that it extends was gone on with.
 
     Args:
-        state: ``run.json``.
+        entries: The lines of its journal.
     """
-    resumed = [one for entry in state.get("resumed", []) for one in entry.get("differences", [])]
-    return [*state.get("parent", {}).get("differences", []), *resumed]
+    parents = [entry.details.get("parent") or {} for entry in entries if entry.action == "run opened"]
+    resumed = [entry.details for entry in entries if entry.action == "resumed"]
+    return [one for details in [*parents, *resumed] for one in details.get("differences", [])]
 
 
 def _conditions(

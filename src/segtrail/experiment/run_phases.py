@@ -152,7 +152,7 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
 
 def _hash_results(folder: RunFolder) -> dict[str, str]:
     names = ["history.csv", "inference.json", "metrics_cases.csv", "metrics_summary.json"]
-    paths = [*(folder.path / name for name in names), *sorted((folder.path / "predictions").iterdir())]
+    paths = [*(folder.path / name for name in names), *sorted((folder.path / "predictions").glob("*.nii.gz"))]
     return {path.relative_to(folder.path).as_posix(): hash_file(path) for path in paths}
 
 

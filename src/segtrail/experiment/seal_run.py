@@ -7,10 +7,18 @@ from segtrail.experiment.timing import timed
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
 from segtrail.record.links import refuse_links
+from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import REPORT, write_manifest
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import RunFolder
-from segtrail.record.seal import SEALED, finish_seal, make_read_only, read_seal, remove_half_written
+from segtrail.record.seal import (
+    SEALED,
+    finish_seal,
+    make_read_only,
+    read_seal,
+    remove_empty_folders,
+    remove_half_written,
+)
 from segtrail.report.make import make_report
 from segtrail.training.checkpoint import hash_tensors
 
@@ -40,9 +48,11 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
     narrator.detach_log()
     remove_half_written(folder.path)
     refuse_links(folder.path)
+    remove_empty_folders(folder.path)
     fingerprint = write_manifest(folder.path, hash_tensors)
+    folder.journal.write("files listed", manifest_sha256=fingerprint)
     reports = {}
-    if with_report:
+    if with_report or (folder.path / REPORT).exists():
         seconds: dict[str, float] = {}
         with timed(seconds, "report"):
             path = make_report(folder.path)
@@ -82,6 +92,8 @@ def _seal_finished(folder: RunFolder, narrator: Narrator) -> str:
     state = folder.read_state()
     journal = folder.open_journal(state.get("operator"))
     if not journal.n_lines:
+        if "program_sha256" in state or (folder.path / MANIFEST).exists():
+            raise InputError(f"{folder.run_id} had a journal, which is gone. Bring it back, or train anew.")
         because = "the run was made by a version of segtrail that kept no journal"
         journal.write("journal begun", run_id=folder.run_id, because=because)
     config = load_config(folder.path / CONFIG_FILE)

@@ -66,7 +66,7 @@ def roll_back_history(path: Path, n_rows: int) -> None:
 
 def _whole_lines(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with path.open(encoding="utf-8") as stream:  # it may have been given other line ends
             return [line for line in stream if line.endswith("\n")]
     except UnicodeDecodeError:
         raise InputError("history.csv is damaged: it is no text. Bring it back, or train anew.") from None

@@ -14,6 +14,8 @@ FILE_NAME = "manifest.json"
 ADDENDA = "addenda"
 REPORT = "report.pdf"
 SCHEMA_VERSION = 1
+# What a file browser leaves where it was; nothing of segtrail reads them.
+LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 # Files that a version control system may give other line ends.
 TEXT_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".log", ".md", ".txt", ".yaml"})
 
@@ -83,7 +85,7 @@ def listed_paths(run_dir: Path) -> Iterator[str]:
     """Give the path of every file that belongs into the manifest."""
     for path in run_dir.rglob("*"):
         name = path.relative_to(run_dir).as_posix()
-        if path.is_file() and not _is_left_out(name):
+        if path.is_file() and path.name not in LEFT_BY_SYSTEMS and not _is_left_out(name):
             yield name
 
 

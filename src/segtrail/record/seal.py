@@ -46,6 +46,15 @@ def remove_half_written(run_dir: Path) -> None:
         path.unlink()
 
 
+def remove_empty_folders(run_dir: Path) -> None:
+    """Remove the folders that an evaluation left which was stopped; those of every run stay."""
+    folders = [path for path in run_dir.rglob("*") if path.is_dir() and path.parent != run_dir]
+    saved = run_dir / "evaluations"
+    for path in [*sorted(folders, reverse=True), *([saved] if saved.is_dir() else [])]:
+        if not any(path.iterdir()):
+            path.rmdir()
+
+
 def make_read_only(run_dir: Path) -> None:
     """Take the right to write from all files and folders of a run but its addenda.
 
