@@ -102,8 +102,9 @@ def test_a_documented_command_is_understood(
         for function, name in functions.items():
             monkeypatch.setattr(module, function, stop_at(name))
     monkeypatch.setattr(segtrail_module("record.cross_validation"), "find_cross_validation", lambda *_: None)
-    monkeypatch.setattr(run_folder, "find_run", lambda *_: run_folder.RunFolder(REPOSITORY))
+    monkeypatch.setattr(run_folder, "find_run", lambda *_, **__: run_folder.RunFolder(REPOSITORY))
     monkeypatch.setattr(run_folder.RunFolder, "read_state", lambda _: {})
+    monkeypatch.setattr(segtrail_module("audit.verify"), "require_whole", lambda _: None)
     monkeypatch.setattr(segtrail_module("cli.signing_commands"), "signing_key", lambda _: object())
     monkeypatch.setattr(segtrail_module("cli.signing_commands"), "_new_passphrase", lambda _: None)
     monkeypatch.setattr(

@@ -53,8 +53,8 @@ def read_interrupted(folder: RunFolder, data_root: Path | None = None) -> Interr
     entries = _read_journal(folder)
     config = read_recorded_config(folder.path, folder.path.parent.parent, data_root)
     _refuse_changed_opening(folder.path, entries[0])
-    _refuse_unknown_checkpoints(folder.path / "checkpoints", entries)
     earlier = _read_earlier(folder.path / "checkpoints")
+    _refuse_unknown_checkpoints(folder.path / "checkpoints", entries)
     if earlier.last is not None:
         _require_finders(folder.path / "checkpoints" / FINDERS, entries, str(earlier.last["stage"]))
         CheckpointFolder(folder.path / "checkpoints").require_best(earlier.last["best_sha256"])
