@@ -126,7 +126,8 @@ def _training(run: Mapping[str, Any], history: Outcome, entries: Sequence[Entry]
     parents = [entry.details.get("parent") or {} for entry in entries if entry.action == "run opened"]
     if any(details.get("differences") for details in [*resumed, *parents]):
         return "fail", "it was gone on with under other conditions than those it began with"
-    again = f", gone on with {len(resumed)} times under the same conditions" if resumed else ""
+    times = "once" if len(resumed) == 1 else f"{len(resumed)} times"
+    again = f", gone on with {times} under the same conditions" if resumed else ""
     return "pass", f"{'; '.join(history.evidence)}{again}"
 
 
