@@ -46,8 +46,8 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
             f"{folder.run_id} is not finished, so it can't be sealed. `segtrail resume` goes on with it."
         )
     narrator.detach_log()
-    remove_half_written(folder.path)
     refuse_links(folder.path)
+    remove_half_written(folder.path)
     remove_empty_folders(folder.path)
     fingerprint = write_manifest(folder.path, hash_tensors)
     folder.journal.write("files listed", manifest_sha256=fingerprint)
