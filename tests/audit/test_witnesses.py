@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tampering import append, chain_anew, edit_text
 
 from run_copies import copy_run
@@ -28,9 +30,10 @@ def run(tmp_path: Path, quick_run_dir: Path) -> Path:
 
 
 @pytest.fixture
-def keys(tmp_path: Path, segtrail: Command) -> dict[str, Path]:
-    """A pair of keys."""
-    result = segtrail("keys", "new", "--to", tmp_path / "keys", "--json")
+def keys(request: pytest.FixtureRequest, tmp_path: Path, segtrail: Command) -> dict[str, Path]:
+    """A pair of keys, of the kind that a test asks for."""
+    kind = ["--kind", request.param] if hasattr(request, "param") else []
+    result = segtrail("keys", "new", "--to", tmp_path / "keys", *kind, "--json")
     assert result.exit_code == 0, result.stderr
     answer = json.loads(result.stdout)
     return {"private": Path(answer["private_key"]), "public": Path(answer["public_key"])}
@@ -58,6 +61,7 @@ def test_without_a_witness_a_run_written_anew_passes(run: Path, segtrail: Comman
     assert segtrail("verify", run).exit_code == 0
 
 
+@pytest.mark.parametrize("keys", ["p256", "ed25519"], indirect=True)
 def test_a_signed_run_passes_and_one_written_anew_does_not(
     signed: Path, keys: dict[str, Path], segtrail: Command
 ) -> None:
@@ -71,13 +75,18 @@ def test_a_signed_run_passes_and_one_written_anew_does_not(
     assert "train.log is not the file that was signed" in result.stdout
 
 
-def test_the_signature_of_another_key_is_refused(signed: Path, tmp_path: Path, segtrail: Command) -> None:
-    segtrail("keys", "new", "--to", tmp_path / "others")
+@pytest.mark.parametrize("keys", ["p256", "ed25519"], indirect=True)
+@pytest.mark.parametrize("others", ["p256", "ed25519"])
+def test_the_signature_of_another_key_is_refused(
+    signed: Path, others: str, tmp_path: Path, segtrail: Command
+) -> None:
+    segtrail("keys", "new", "--to", tmp_path / "others", "--kind", others)
     result = segtrail("verify", signed, "--public-key", tmp_path / "others" / "signing_key.pub.pem")
     assert result.exit_code == 1
     assert "was not made with the key signing_key.pub.pem" in result.stdout
 
 
+@pytest.mark.parametrize("keys", ["p256", "ed25519"], indirect=True)
 def test_a_signature_of_edited_hashes_is_refused(
     signed: Path, keys: dict[str, Path], segtrail: Command
 ) -> None:
@@ -137,6 +146,26 @@ def test_a_key_is_not_overwritten_and_only_its_owner_reads_it(
     assert result.exit_code == 2
     assert "There is a key already" in result.stderr
     assert keys["private"].read_bytes() == before
+
+
+def test_a_run_is_signed_with_an_ed25519_key_that_has_a_passphrase(
+    run: Path, tmp_path: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGTRAIL_KEY_PASSPHRASE", "right")
+    segtrail("keys", "new", "--kind", "ed25519", "--passphrase", "--to", tmp_path / "keys")
+    key, public = tmp_path / "keys" / "signing_key.pem", tmp_path / "keys" / "signing_key.pub.pem"
+    assert segtrail("sign", run, "--key", key).exit_code == 0
+    assert segtrail("verify", run, "--public-key", public).exit_code == 0
+
+
+def test_a_key_of_another_kind_is_refused(run: Path, tmp_path: Path, segtrail: Command) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    path = tmp_path / "p384.pem"
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    result = segtrail("sign", run, "--key", path)
+    assert result.exit_code == 2
+    assert "is of another kind" in result.stderr
 
 
 def test_a_passphrase_is_asked_for_and_a_wrong_one_told_before_training(

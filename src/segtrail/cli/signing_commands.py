@@ -11,6 +11,7 @@ import typer
 from segtrail.cli.answers import Json, narrator_for, print_json, sentences_for_errors
 from segtrail.cli.run_commands import OutputRoot, Run
 from segtrail.errors import InputError
+from segtrail.record.signing_key import KeyKind
 
 if TYPE_CHECKING:
     from segtrail.record.run_folder import RunFolder
@@ -34,6 +35,10 @@ def new_key(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the keys; default: your own settings folder."),
     ] = None,
+    kind: Annotated[
+        KeyKind,
+        typer.Option(help="p256: the model-signing tool takes it as well; ed25519: only segtrail does."),
+    ] = KeyKind.P256,
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help="Protect the private key with a passphrase, asked for.")
     ] = False,
@@ -43,7 +48,8 @@ def new_key(
     with sentences_for_errors(as_json) as answers:
         from segtrail.record.signing_key import make_key
 
-        private, public = make_key((to or _settings_folder()).expanduser(), _new_passphrase(passphrase))
+        folder = (to or _settings_folder()).expanduser()
+        private, public = make_key(folder, kind, _new_passphrase(passphrase))
         if as_json:
             print_json({"schema_version": 1, "private_key": str(private), "public_key": str(public)}, answers)
         else:

@@ -1,18 +1,30 @@
 """The signature of a sealed run, as a bundle that the model-signing tool and sigstore read."""
 
 import base64
+import hashlib
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segtrail.errors import InputError
 from segtrail.record.addenda import Addenda
 from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.manifest import ADDENDA, TEXT_SUFFIXES
 from segtrail.record.seal import read_seal
-from segtrail.record.signing_key import SigningKey
+from segtrail.record.signing_key import (
+    KeyKind,
+    SigningKey,
+    cryptography_parts,
+    make_key,
+    open_key,
+    public_pem,
+)
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SIGNATURE = "signature.sigstore.json"
 _PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -65,6 +77,26 @@ def sign_run(run_dir: Path, key: SigningKey, actor: str | None) -> Path:
 
 
 def _write_bundle(run_dir: Path, key: SigningKey, target: Path) -> None:
+    if key.ed25519 is None:
+        _write_p256_bundle(run_dir, key, target)
+    else:
+        _write_ed25519_bundle(run_dir, key.ed25519, target)
+
+
+def _write_ed25519_bundle(run_dir: Path, key: "Ed25519PrivateKey", target: Path) -> None:
+    """Let model-signing write the statement, with a key for this once, and put the signature of ed25519 over it."""
+    with tempfile.TemporaryDirectory() as folder:
+        once, _ = make_key(Path(folder), KeyKind.P256, None)
+        _write_p256_bundle(run_dir, open_key(once, None), target)
+    bundle = json.loads(target.read_bytes())
+    envelope = bundle["dsseEnvelope"]
+    signature = key.sign(_signed_message(base64.b64decode(envelope["payload"])))
+    envelope["signatures"][0]["sig"] = base64.b64encode(signature).decode("ascii")
+    bundle["verificationMaterial"]["publicKey"]["hint"] = hashlib.sha256(public_pem(key)).hexdigest()
+    target.write_text(json.dumps(bundle), encoding="utf-8", newline="\n")
+
+
+def _write_p256_bundle(run_dir: Path, key: SigningKey, target: Path) -> None:
     try:
         from model_signing import hashing, signing
     except ImportError:
@@ -141,25 +173,32 @@ def _is_file(path: Path, sha256: str) -> bool:
 
 
 def _is_signed_by(signed: Signature, public_key: Path) -> bool:
-    """Check the envelope's signature (https://github.com/secure-systems-lab/dsse, protocol.md)."""
-    try:
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-    except ImportError:
-        raise InputError("Checking a signature needs packages: pip install 'segtrail[sign]'") from None
+    serialization, elliptic, edwards = cryptography_parts()
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     try:
         key = serialization.load_pem_public_key(public_key.read_bytes())
     except OSError as error:
         raise InputError(f"The key {public_key} can't be read: {error.strerror}.") from None
     except ValueError:
         raise InputError(f"{public_key} is no public key in PEM.") from None
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise InputError(f"{public_key} is a key of another kind; runs are signed with keys over P-256.")
-    kind = _PAYLOAD_TYPE.encode()
-    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(signed.payload), signed.payload)
+    message = _signed_message(signed.payload)
     try:
-        key.verify(signed.signature, message, ec.ECDSA(hashes.SHA256()))
+        if isinstance(key, elliptic.EllipticCurvePublicKey):
+            key.verify(signed.signature, message, elliptic.ECDSA(SHA256()))
+        elif isinstance(key, edwards.Ed25519PublicKey):
+            key.verify(signed.signature, message)
+        else:
+            raise InputError(
+                f"{public_key} is a key of another kind; runs are signed with keys over P-256 or of ed25519."
+            )
     except InvalidSignature:
         return False
     return True
+
+
+def _signed_message(payload: bytes) -> bytes:
+    """Return what an envelope's signature is made over (https://github.com/secure-systems-lab/dsse, protocol.md)."""
+    kind = _PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)

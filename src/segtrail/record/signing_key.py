@@ -1,15 +1,28 @@
-"""Keys that sign runs: ECDSA over P-256, in PEM, the private one with a passphrase or without.
+"""Keys that sign runs, in PEM, the private one with a passphrase or without.
 
-P-256, since the model-signing tool, with which a signature can be checked without segtrail, takes no ed25519 keys.
+They are of two kinds: ECDSA over P-256, which the model-signing tool takes, so that a signature can be checked without
+segtrail, and ed25519, which that tool (version 1.1.1) does not take.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segtrail.errors import InputError
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 PRIVATE_NAME, PUBLIC_NAME = "signing_key.pem", "signing_key.pub.pem"
+
+
+class KeyKind(StrEnum):
+    """What a key signs with."""
+
+    P256 = "p256"
+    ED25519 = "ed25519"
 
 
 @dataclass(frozen=True)
@@ -18,18 +31,21 @@ class SigningKey:
 
     Attributes:
         path: Its file.
-        passphrase: What opens it; None where it has none.
+        ed25519: What signs, where it is of that kind; else it is one over P-256.
+        passphrase: What opens the file; None where it has none.
     """
 
     path: Path
+    ed25519: "Ed25519PrivateKey | None" = field(default=None, repr=False)
     passphrase: bytes | None = field(default=None, repr=False)
 
 
-def make_key(folder: Path, passphrase: bytes | None) -> tuple[Path, Path]:
+def make_key(folder: Path, kind: KeyKind, passphrase: bytes | None) -> tuple[Path, Path]:
     """Make a pair of keys.
 
     Args:
         folder: Where to write them.
+        kind: What they sign with.
         passphrase: What shall open the private one; None for none.
 
     Returns:
@@ -38,9 +54,13 @@ def make_key(folder: Path, passphrase: bytes | None) -> tuple[Path, Path]:
     Raises:
         InputError: There is a key already, or the folder can't be written, or a package is missing.
     """
-    serialization, elliptic = _cryptography()
+    serialization, elliptic, edwards = cryptography_parts()
     private, public = folder / PRIVATE_NAME, folder / PUBLIC_NAME
-    key = elliptic.generate_private_key(elliptic.SECP256R1())
+    key = (
+        elliptic.generate_private_key(elliptic.SECP256R1())
+        if kind == KeyKind.P256
+        else edwards.Ed25519PrivateKey.generate()
+    )
     encryption = (
         serialization.NoEncryption()
         if passphrase is None
@@ -53,9 +73,7 @@ def make_key(folder: Path, passphrase: bytes | None) -> tuple[Path, Path]:
             raise FileExistsError
         private.touch(mode=0o600, exist_ok=False)
         private.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption))
-        public.write_bytes(
-            key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
-        )
+        public.write_bytes(public_pem(key))
     except FileExistsError:
         there = private if private.exists() else public
         raise InputError(
@@ -84,7 +102,7 @@ def open_key(path: Path, passphrase: bytes | None) -> SigningKey:
     Raises:
         InputError: It can't be read or opened, or is of another kind, or a package is missing.
     """
-    serialization, elliptic = _cryptography()
+    serialization, elliptic, edwards = cryptography_parts()
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), passphrase)
     except OSError as error:
@@ -93,17 +111,33 @@ def open_key(path: Path, passphrase: bytes | None) -> SigningKey:
         raise InputError(
             f"The key {path} can't be opened: it is no private key, or the passphrase is wrong."
         ) from None
-    if not isinstance(key, elliptic.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-        raise InputError(f"The key {path} is of another kind; `segtrail keys new` makes one over P-256.")
-    return SigningKey(path, passphrase)
+    is_p256 = isinstance(key, elliptic.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
+    if not is_p256 and not isinstance(key, edwards.Ed25519PrivateKey):
+        raise InputError(
+            f"The key {path} is of another kind; `segtrail keys new` makes one over P-256 or of ed25519."
+        )
+    return SigningKey(path, None if is_p256 else key, passphrase)
 
 
-def _cryptography() -> tuple[Any, Any]:
+def public_pem(key: "EllipticCurvePrivateKey | Ed25519PrivateKey") -> bytes:
+    """Return the public half of a key in PEM."""
+    serialization, _, _ = cryptography_parts()
+    kind = serialization.PublicFormat.SubjectPublicKeyInfo
+    pem: bytes = key.public_key().public_bytes(serialization.Encoding.PEM, kind)
+    return pem
+
+
+def cryptography_parts() -> tuple[Any, Any, Any]:
+    """Return the modules for files of keys, for ECDSA and for ed25519.
+
+    Raises:
+        InputError: The package is missing.
+    """
     try:
         from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     except ImportError:
         raise InputError(
-            "Signing needs packages that are not installed here: pip install 'segtrail[sign]'"
+            "Signatures need packages that are not installed here: pip install 'segtrail[sign]'"
         ) from None
-    return serialization, ec
+    return serialization, ec, ed25519
