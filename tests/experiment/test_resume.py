@@ -16,6 +16,8 @@ import torch
 
 from run_copies import copy_run
 from segtrail import atomic
+from segtrail.errors import TrainingFailed
+from segtrail.experiment import resume_run, seal_run
 from segtrail.record.seal import read_seal
 from segtrail.training import loop
 
@@ -471,6 +473,29 @@ def test_a_mark_that_was_taken_out_of_the_state_is_missed(interrupted: Path, seg
     del state["resumed"]
     path.write_text(json.dumps(state), encoding="utf-8")
     assert "of which run.json does not tell" in segtrail("verify", interrupted).stdout
+
+
+def test_a_finished_run_killed_when_it_was_taken_up_can_be_sealed(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(seal_run, "make_report", fail)
+        assert segtrail("train", tiny_config).exit_code == 1
+    run = only_run(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(resume_run, "_write_resumption", die)
+        segtrail("resume", run)
+    assert segtrail("seal", run).exit_code == 0
+    answer = segtrail("verify", run)
+    assert answer.exit_code == 0, answer.stdout
+
+
+def fail(_: Path) -> Path:
+    raise TrainingFailed("no report")
+
+
+def die(*_: object) -> None:
+    raise Killed
 
 
 def test_what_a_kill_left_half_written_is_not_sealed(

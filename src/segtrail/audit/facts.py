@@ -25,6 +25,8 @@ _OF_OPENING = {
     "environment": "environment",
     "device": "device",
 }
+# What a journal says of while run.json stays as it is.
+_WITHOUT_STATE = frozenset({"data used", "line dropped", "files listed", "report made", SEALED})
 
 
 def check_facts(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
@@ -85,11 +87,13 @@ def _faults_of_resuming(run: Mapping[str, Any], entries: Sequence[Entry]) -> Ite
 
 
 def _killed_at_once(entries: Sequence[Entry]) -> list[bool]:
-    """Tell for each resumption whether a kill may have come before run.json was written, behind the journal."""
+    """Tell for each resumption whether a kill may have come before run.json was written, behind the journal.
+
+    A finished run may have been sealed after it, which does not write run.json.
+    """
     places = [place for place, entry in enumerate(entries) if entry.action == "resumed"]
     following = [entries[place + 1 : end] for place, end in pairwise([*places, len(entries)])]
-    at_once = [all(entry.action in ("data used", "line dropped") for entry in part) for part in following]
-    return [*at_once[:-1], False] if at_once else []
+    return [all(entry.action in _WITHOUT_STATE for entry in part) for part in following]
 
 
 def _faults_of_regions(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]:

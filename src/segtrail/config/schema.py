@@ -295,7 +295,9 @@ class ReportConfig(Section):
     """The report at the end."""
 
     enabled: bool = Field(True, description="Make report.pdf when training ends.")
-    bootstrap_samples: PositiveInt = Field(2000, description="Resamples behind each interval of a mean.")
+    bootstrap_samples: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
+        2000, description="Resamples behind each interval of a mean."
+    )
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Coverage of the intervals.")
 
 
