@@ -423,6 +423,26 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
         "run.json has another program_sha256",
     ),
     (
+        "the sources, and sealed again",
+        reseal(append("provenance/code.zip", b"\0")),
+        "provenance/code.zip is not the one that the journal saw written",
+    ),
+    (
+        "a gap taken out, and sealed again",
+        reseal(edit_json("provenance/provenance.json", lambda c: c.update(gaps=["none"]))),
+        "provenance/provenance.json is not the one that the journal saw written",
+    ),
+    (
+        "the list of packages taken out, and sealed again",
+        reseal(remove("provenance/packages.json")),
+        "provenance/packages.json is missing, which the journal saw written",
+    ),
+    (
+        "a patch added, and sealed again",
+        reseal(add("provenance/forged.patch")),
+        "provenance/forged.patch is not known to the journal",
+    ),
+    (
         "the version of torch, and sealed again",
         reseal(edit_json("run.json", lambda c: c["environment"].update(torch="9.9"))),
         "run.json has another environment",

@@ -59,6 +59,7 @@ def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command
         "addenda": "pass",
         "configuration": "pass",
         "facts": "pass",
+        "provenance": "pass",
         "history": "pass",
         "metrics": "pass",
         "data": "not checked",

@@ -29,12 +29,14 @@ JSON_FILES = {
     "inference.json": "inference.schema.json",
     "examples/examples.json": "examples.schema.json",
     "manifest.json": "manifest.schema.json",
+    "provenance/provenance.json": "provenance.schema.json",
+    "provenance/packages.json": "packages.schema.json",
 }
 STAGED_FILES = {**JSON_FILES, "regions.json": "regions.schema.json"}
 TABLES = {"history.csv": "history.table.json", "metrics_cases.csv": "metrics_cases.table.json"}
 SCHEMAS = [*STAGED_FILES.values(), "evaluation.schema.json", "journal.schema.json"]
 METRIC_COLUMNS = metric_definitions(())  # explained where their table is
-PLACEHOLDERS = ("NETWORK", "RANK", "CASE", "DATASET", "YYYYMMDD", "HHMMSS")
+PLACEHOLDERS = ("NETWORK", "RANK", "CASE", "DATASET", "YYYYMMDD", "HHMMSS", "NUMBER", "FILE")
 PARSERS = {"string": str, "integer": int, "number": float}
 
 

@@ -34,6 +34,8 @@ from segtrail.audit.numbers import (
     read_object,
 )
 from segtrail.audit.outcome import Check, Outcome
+from segtrail.audit.provenance import TITLE as PROVENANCE_TITLE
+from segtrail.audit.provenance import check_provenance
 from segtrail.audit.witnesses import (
     CITED_TITLE,
     LEDGER_TITLE,
@@ -192,6 +194,7 @@ def _list_checks(
         Check("addenda", ADDENDA_TITLE, lambda: check_addenda(run_dir, entries)),
         Check("configuration", CONFIG_TITLE, lambda: check_configuration(run_dir, entries)),
         Check("facts", FACTS_TITLE, lambda: check_facts(run_dir, entries)),
+        Check("provenance", PROVENANCE_TITLE, lambda: check_provenance(run_dir, entries)),
         Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
         Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
         Check("data", DATA_TITLE, data),

@@ -5,6 +5,8 @@ from typing import Any
 
 from segtrail.experiment.opened_run import OpenedRun
 from segtrail.experiment.resume_conditions import describe_device
+from segtrail.provenance.folder import FOLDER as PROVENANCE
+from segtrail.provenance.folder import hash_provenance
 from segtrail.record.hashing import hash_file
 from segtrail.record.program_hash import hash_program
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
@@ -35,6 +37,7 @@ def opening_events(folder: RunFolder, opened: OpenedRun, how: Mapping[str, Any])
             "own_code": opened.own_code,
             "environment": describe_environment(),
             "device": describe_device(opened.compute),
+            "provenance": hash_provenance(folder.path / PROVENANCE),
         },
     )
     yield from reading_events(opened)

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import ModuleType
 
 from segtrail.compute import Compute
 from segtrail.config.schema import Config
@@ -10,14 +11,15 @@ from segtrail.experiment.preparation import (
     Stage,
     cache_folder,
     check_and_split,
-    hash_own_code,
+    import_own_code,
     prepare_volumes,
     require_disk,
     resolve_spacings,
     set_up_networks,
     settle_stages,
 )
-from segtrail.experiment.timing import timed
+from segtrail.experiment.timing import Spent, timed
+from segtrail.networks.build import source_hash
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache
 from segtrail.progress import Narrator
 from segtrail.training.rehearsal import rehearse
@@ -32,18 +34,23 @@ class OpenedRun:
         data: The data set.
         compute: Device and precision.
         stages: The networks in their order, with fresh weights.
-        own_code: SHA-256 of the user's own code, by the path that the configuration names it with.
+        own_modules: The modules of the user's own code, by the path that the configuration names it with.
         preprocessed: The cases whose files were read to preprocess them now, by stage; the others were in the cache.
-        seconds: How long each part of this took.
+        spent: What each part of this took.
     """
 
     config: Config
     data: PreparedData
     compute: Compute
     stages: list[Stage]
-    own_code: dict[str, str | None]
+    own_modules: dict[str, ModuleType]
     preprocessed: dict[str, list[str]]
-    seconds: dict[str, float]
+    spent: Spent
+
+    @property
+    def own_code(self) -> dict[str, str | None]:
+        """SHA-256 of the sources of the user's own code, by the path that the configuration names it with."""
+        return {path: source_hash(module) for path, module in self.own_modules.items()}
 
 
 def open_run(config: Config, narrator: Narrator, claims: ExitStack) -> OpenedRun:
@@ -62,17 +69,17 @@ def open_run(config: Config, narrator: Narrator, claims: ExitStack) -> OpenedRun
         CheckFailed: The data did not pass their checks.
         TrainingFailed: The memory does not suffice.
     """
-    seconds: dict[str, float] = {}
-    with timed(seconds, "checks"):
+    spent = Spent()
+    with timed(spent, "checks"):
         data = check_and_split(config, narrator)
         config = resolve_spacings(config, data)
-        own_code = hash_own_code(config)
+        own_modules = import_own_code(config)
         compute, networks = set_up_networks(config, data.description)
         require_disk(config, networks.values(), len(data.split.val) + len(data.split.test))
-    with timed(seconds, "preprocess"):
+    with timed(spent, "preprocess"):
         prepared, preprocessed = _preprocess(config, data, narrator, claims)
     config, stages = settle_stages(config, data, compute, networks, prepared)
-    opened = OpenedRun(config, data, compute, stages, own_code, preprocessed, seconds)
+    opened = OpenedRun(config, data, compute, stages, own_modules, preprocessed, spent)
     _rehearse(opened)
     return opened
 

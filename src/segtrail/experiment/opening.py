@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from segtrail.experiment.opened_run import OpenedRun
 from segtrail.experiment.preparation import Stage, redactor_for
 from segtrail.experiment.resume_conditions import describe_device
 from segtrail.progress import Narrator
+from segtrail.provenance.collect import Origin, collect_provenance
+from segtrail.provenance.folder import FOLDER as PROVENANCE
+from segtrail.provenance.folder import write_provenance
 from segtrail.record.hashing import hash_file
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.program_hash import hash_program
 from segtrail.record.resolved_config import write_resolved_config
-from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
+from segtrail.record.run_folder import RunFolder, describe_environment, utc_text
 from segtrail.report.wording import format_count
 from segtrail.version import __version__
 
@@ -97,6 +101,8 @@ def _write_opening(
     redactor = redactor_for(config)
     write_resolved_config(folder.path, config, redactor)
     write_json(folder.path / "dataset_summary.json", opened.data.summary)
+    created = datetime.now(UTC).replace(microsecond=0)
+    write_provenance(folder.path / PROVENANCE, collect_provenance(origin_of(folder, opened, created)))
     remember_paths(folder.path, config.paths)
     start_command = redactor.redact_command(command)
     extends = {} if parent is None else {"parent": asdict(parent)}
@@ -107,7 +113,7 @@ def _write_opening(
         journal.write("checkpoints taken over", sha256=_hash_checkpoints(folder.path / "checkpoints"))
     folder.write_state(  # last, since it makes the folder a run
         status="running",
-        created_utc=utc_now(),
+        created_utc=utc_text(created),
         ended_utc=None,
         ended_because=None,
         segtrail_version=__version__,
@@ -122,9 +128,16 @@ def _write_opening(
         stages=[{"stage": stage.name, **_describe_network(stage)} for stage in opened.stages],
         own_code=opened.own_code,
         program_sha256=hash_program(),
-        seconds=opened.seconds,
+        seconds=opened.spent.seconds,
+        cpu_seconds=opened.spent.cpu_seconds,
     )
     narrator.attach_log(folder.path / "train.log", redactor)
+
+
+def origin_of(folder: RunFolder, opened: OpenedRun, created: datetime) -> Origin:
+    """Return what the provenance of a run is collected of."""
+    redactor = redactor_for(opened.config)
+    return Origin(folder.run_id, created, opened.compute, opened.own_modules, redactor)
 
 
 def _hash_checkpoints(checkpoints: Path) -> dict[str, str]:

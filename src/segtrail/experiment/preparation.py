@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,7 +21,6 @@ from segtrail.networks.build import (
     build_network,
     import_by_path,
     require_divisible,
-    source_hash,
 )
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache, median_spacing_mm
 from segtrail.progress import Narrator
@@ -290,15 +290,15 @@ def prepare_volumes(
     return prepared, made
 
 
-def hash_own_code(config: Config) -> dict[str, str | None]:
-    """Import whatever of the configuration is the user's own code now, and hash its sources."""
+def import_own_code(config: Config) -> dict[str, ModuleType]:
+    """Import whatever of the configuration is the user's own code now."""
     named = [
         (f"{prefix_of(config, name)}{key}", path)
         for name, stage in config.stage_configs().items()
         for key, path in _import_paths(stage)
         if ":" in path
     ]
-    return {path: source_hash(import_by_path(path, key)[1]) for key, path in named}
+    return {path: import_by_path(path, key)[1] for key, path in named}
 
 
 def _import_paths(stage: StageConfig) -> list[tuple[str, str]]:

@@ -1,8 +1,10 @@
 """Going on with an interrupted run, so that it ends with the bits of one that was never interrupted."""
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,15 @@ from segtrail.experiment.disk_errors import told_of_disk
 from segtrail.experiment.interrupted_run import InterruptedRun, read_interrupted
 from segtrail.experiment.journal_events import reading_events
 from segtrail.experiment.opened_run import OpenedRun, open_run
+from segtrail.experiment.opening import origin_of
 from segtrail.experiment.preparation import redactor_for
 from segtrail.experiment.resume_conditions import Difference, describe_differences, find_differences
 from segtrail.experiment.run_phases import FinishedRun, finish_run
 from segtrail.experiment.train_stages import EarlierTraining
 from segtrail.progress import Narrator
+from segtrail.provenance.collect import collect_provenance
+from segtrail.provenance.folder import FOLDER as PROVENANCE
+from segtrail.provenance.folder import hash_provenance, remove_unknown_provenance, write_provenance
 from segtrail.record.hashing import hash_file
 from segtrail.record.history import roll_back_history
 from segtrail.record.local_paths import remember_paths
@@ -99,11 +105,29 @@ def _take_up(
     remember_paths(folder.path, config.paths)
     redacted = redactor_for(config).redact_command(command)
     resumption = _describe_position(earlier, differences, redacted)
+    origin = _keep_new_provenance(folder, opened)
     checkpoints = {path.name: hash_file(path) for path in sorted((folder.path / "checkpoints").glob("*.pt"))}
     folder.open_journal(config.project.operator).write_all(
-        [("resumed", {**resumption, "sha256": checkpoints}), *reading_events(opened)]
+        [("resumed", {**resumption, **origin, "sha256": checkpoints}), *reading_events(opened)]
     )
-    _write_resumption(folder, resumption)
+    _write_resumption(folder, {**resumption, **origin})
+
+
+def _keep_new_provenance(folder: RunFolder, opened: OpenedRun) -> dict[str, Any]:
+    """Write where the run comes from from now on, where that is not what it was; return it for the record."""
+    first = folder.path / PROVENANCE
+    if not first.is_dir():  # a run of an older version
+        return {}
+    remove_unknown_provenance(folder.path)
+    known = [first, *sorted(first.glob("resumed_*"), key=lambda path: int(path.name.partition("_")[2]))]
+    created = datetime.fromisoformat(folder.read_state()["created_utc"])
+    files = collect_provenance(origin_of(folder, opened, created))
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    if hashes == hash_provenance(known[-1]):
+        return {}
+    new = first / f"resumed_{len(known)}"
+    write_provenance(new, files)
+    return {"provenance": {f"{new.name}/{name}": sha256 for name, sha256 in sorted(hashes.items())}}
 
 
 def _roll_back(folder: RunFolder, earlier: EarlierTraining) -> None:

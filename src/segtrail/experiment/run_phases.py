@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 
 from segtrail.atomic import write_json
+from segtrail.compute import Compute
 from segtrail.config.schema import Config
 from segtrail.errors import InputError, Interrupted, SegtrailError
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
@@ -26,17 +27,20 @@ from segtrail.experiment.examples import draw_examples
 from segtrail.experiment.opened_run import OpenedRun
 from segtrail.experiment.preparation import PreparedData, Stage, redactor_for
 from segtrail.experiment.seal_run import seal_run
-from segtrail.experiment.timing import timed
+from segtrail.experiment.timing import Spent, timed
 from segtrail.experiment.train_stages import EarlierTraining, StageTrainer
 from segtrail.images.nifti import write_label_map
 from segtrail.inference.expectation import Expectation
 from segtrail.inference.guard_note import describe_note
 from segtrail.inference.trained import open_trained_network
 from segtrail.progress import Narrator
+from segtrail.provenance.energy import estimate_energy
+from segtrail.provenance.folder import power_limit_watts
 from segtrail.record.hashing import hash_file
 from segtrail.record.run_folder import RunFolder
 from segtrail.shell_words import quoted
 from segtrail.training.loop import TrainingOutcome
+from segtrail.training.memory import peak_resident_mb
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def _train_and_evaluate(
     val_and_test = data.hashes([*data.split.val, *data.split.test])
     folder.journal.write("evaluated", cases=val_and_test, files=_hash_results(folder))
     narrator.say(_describe_result(summary))
+    folder.write_state(energy=_estimate_energy(folder, opened.compute))
     folder.end("finished", _describe_end(opened.stages))
     return FinishedRun(folder, outcome, summary)
 
@@ -219,13 +224,26 @@ def _note_failure(folder: RunFolder, because: str) -> None:
 @contextmanager
 def _phase(folder: RunFolder, name: str) -> Iterator[None]:
     """Add how long a phase took to the record, also of one that did not end well."""
-    seconds: dict[str, float] = {}
+    spent = Spent()
     try:
-        with timed(seconds, name):
+        with timed(spent, name):
             yield
     finally:
         with suppress(OSError):
-            folder.add_seconds(name, seconds[name])
+            folder.add_spent(name, spent.seconds[name], spent.cpu_seconds[name])
+
+
+def _estimate_energy(folder: RunFolder, compute: Compute) -> dict[str, Any]:
+    state = folder.read_state()
+    seconds = state["seconds"]
+    on_card = compute.device.type == "cuda"
+    return estimate_energy(
+        wall_seconds=round(sum(seconds.values()), 3),
+        cpu_seconds=round(sum(state.get("cpu_seconds", {}).values()), 3),
+        memory_gb=round(peak_resident_mb() * 1024**2 / 1e9, 3),
+        gpu_seconds=round(seconds["train"] + seconds["evaluate"], 3) if on_card else 0.0,
+        gpu_watts=power_limit_watts(folder.path) if on_card else None,
+    )
 
 
 def _describe_end(stages: list[Stage]) -> str:

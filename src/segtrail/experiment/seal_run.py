@@ -3,8 +3,9 @@
 from segtrail.config.load import load_config
 from segtrail.errors import InputError
 from segtrail.experiment.disk_errors import told_of_disk
-from segtrail.experiment.timing import timed
+from segtrail.experiment.timing import Spent, timed
 from segtrail.progress import Narrator
+from segtrail.provenance.folder import remove_unknown_provenance
 from segtrail.record.hashing import hash_file
 from segtrail.record.links import refuse_links
 from segtrail.record.manifest import FILE_NAME as MANIFEST
@@ -48,16 +49,17 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
     narrator.detach_log()
     refuse_links(folder.path)
     remove_half_written(folder.path)
+    remove_unknown_provenance(folder.path)
     remove_empty_folders(folder.path)
     fingerprint = write_manifest(folder.path, hash_tensors)
     folder.journal.write("files listed", manifest_sha256=fingerprint)
     reports = {}
     if with_report or (folder.path / REPORT).exists():
-        seconds: dict[str, float] = {}
-        with timed(seconds, "report"):
+        spent = Spent()
+        with timed(spent, "report"):
             path = make_report(folder.path)
         reports[REPORT] = hash_file(path)
-        folder.journal.write("report made", sha256=reports, seconds=seconds["report"])
+        folder.journal.write("report made", sha256=reports, seconds=spent.seconds["report"])
         narrator.say(f"Report: {path}", logged=False)
     folder.journal.write(SEALED, manifest_sha256=fingerprint, report_sha256=reports)
     folder.remove_lock()

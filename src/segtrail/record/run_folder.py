@@ -22,7 +22,12 @@ Status = Literal["running", "interrupted", "failed", "finished"]
 
 def utc_now() -> str:
     """Return the time in UTC, to the second, as ISO 8601."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_text(datetime.now(UTC))
+
+
+def utc_text(moment: datetime) -> str:
+    """Write a time in UTC, to the second, as ISO 8601."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class RunFolder:
@@ -99,10 +104,18 @@ class RunFolder:
         """
         return read_json(self.path / "run.json")
 
-    def add_seconds(self, phase: str, seconds: float) -> None:
-        """Add to the time that a phase took; one that was interrupted is gone on with later."""
-        before = float(self.read_state().get("seconds", {}).get(phase, 0.0))
-        self.write_state(seconds={phase: round(before + seconds, 3)})
+    def add_spent(self, phase: str, seconds: float, cpu_seconds: float) -> None:
+        """Add to what a phase took; one that was interrupted is gone on with later.
+
+        Args:
+            phase: Its name.
+            seconds: Time on the clock.
+            cpu_seconds: Processor time.
+        """
+        state = self.read_state()
+        spent = {"seconds": seconds, "cpu_seconds": cpu_seconds}
+        before = {key: float(state.get(key, {}).get(phase, 0.0)) for key in spent}
+        self.write_state(**{key: {phase: round(before[key] + more, 3)} for key, more in spent.items()})
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -55,6 +55,32 @@ class Resumption(_Record):
     differences: list[Difference] = Field(default_factory=list)
 
 
+class Energy(_Record):
+    """What a run used, estimated."""
+
+    kwh: float | None = None
+
+
+class Repository(_Record):
+    """The state of a git repository when a run was opened."""
+
+    commit: str | None = None
+    tags: list[str] = Field(default_factory=list)
+    clean: bool
+    changed_files: int = 0
+    untracked: int = 0
+    submodules: list[dict[str, str]] = Field(default_factory=list)
+    patch: str | None = None
+
+
+class Provenance(_Record):
+    """provenance/provenance.json."""
+
+    program_repository: Repository | None = None
+    working_repository: Repository | None = None
+    gaps: list[str] = Field(default_factory=list)
+
+
 class RunRecord(_Record):
     """run.json."""
 
@@ -74,6 +100,7 @@ class RunRecord(_Record):
     stages: list[StageModel] = Field(default_factory=list)
     own_code: dict[str, str | None] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
+    energy: Energy | None = None
     resumed: list[Resumption] = Field(default_factory=list)
 
 

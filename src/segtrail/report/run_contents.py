@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from segtrail.errors import InputError
+from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
 from segtrail.report.record_schema import (
@@ -22,6 +23,7 @@ from segtrail.report.record_schema import (
     Inference,
     MetricsSummary,
     Model,
+    Provenance,
     Regions,
     RunRecord,
 )
@@ -64,6 +66,7 @@ class RunContents:
         config: config_resolved.yaml.
         regions: regions.json; None without the file, as in a run with one stage.
         inference: inference.json.
+        provenance: provenance/provenance.json; None without the file, as in runs of older versions.
         fingerprint: The SHA-256 of manifest.json; None before the files of the run are listed.
     """
 
@@ -77,6 +80,7 @@ class RunContents:
     config: Mapping[str, Any] | None
     regions: Regions | None = None
     inference: Inference | None = None
+    provenance: Provenance | None = None
     fingerprint: str | None = None
 
     @property
@@ -136,6 +140,7 @@ def read_run(run_dir: Path) -> RunContents:
         config=_read_config(run_dir / "config_resolved.yaml"),
         regions=_read_json(run_dir / "regions.json", Regions),
         inference=_read_json(run_dir / "inference.json", Inference),
+        provenance=_read_json(run_dir / FOLDER / FILE_NAME, Provenance),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
     )
 

@@ -24,6 +24,11 @@ def peak_memory_mb(device: torch.device) -> float:
     """Return the most memory used so far, in MiB: of the graphics card on CUDA, else of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / _MEGABYTE
+    return peak_resident_mb()
+
+
+def peak_resident_mb() -> float:
+    """Return the most memory that this process has held, in MiB."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset) / _MEGABYTE
     import resource

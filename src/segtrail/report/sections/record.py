@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from segtrail.provenance.wording import describe_repository
 from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table
-from segtrail.report.record_schema import EpochRow, MetricsSummary, Resumption
+from segtrail.report.record_schema import EpochRow, MetricsSummary, Provenance, Resumption
 from segtrail.report.run_contents import RunContents, Stage
 from segtrail.report.wording import MISSING, as_sentence, format_count, format_duration, format_time
 
@@ -74,6 +75,7 @@ def circumstances_section(contents: RunContents) -> list[Part]:
         )
     facts += [Fact("Gone on with", as_sentence(describe_resumption(entry))) for entry in run.resumed]
     facts.append(Fact("segtrail", run.segtrail_version))
+    facts += _origin(contents.provenance)
     facts += [Fact(_NAMES.get(name, name), str(version)) for name, version in run.environment.items()]
     if run.device and run.device.deterministic is not None:
         text = (
@@ -122,6 +124,18 @@ def _network_sources(stages: Sequence[Stage]) -> list[Fact]:
     ]
 
 
+def _origin(provenance: Provenance | None) -> list[Fact]:
+    """Say which commits the program and the working folder were of, and what is not on record."""
+    if provenance is None:
+        return []
+    program, working = provenance.program_repository, provenance.working_repository
+    source = "an installed package" if program is None else describe_repository(program.model_dump())
+    facts = [Fact("Program", as_sentence(source))]
+    if working is not None and working != program:
+        facts.append(Fact("Working folder", as_sentence(describe_repository(working.model_dump()))))
+    return [*facts, *(Fact("Not on record", gap) for gap in provenance.gaps)]
+
+
 def _training_cost(contents: RunContents) -> list[Fact]:
     """Speed and memory of the training, over the epochs of each stage."""
     facts = _training_times(contents)
@@ -134,6 +148,8 @@ def _training_cost(contents: RunContents) -> list[Fact]:
     memory = _values(contents.history, "peak_memory_mb")
     if memory:
         facts.append(Fact("Peak memory", f"{max(memory):,.0f} MB"))
+    if contents.run.energy and contents.run.energy.kwh is not None:
+        facts.append(Fact("Energy", f"{contents.run.energy.kwh:.2g} kWh, an estimate"))
     return facts
 
 

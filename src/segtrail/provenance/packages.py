@@ -1,0 +1,114 @@
+"""The packages that are installed, each with a hash of what was installed."""
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
+
+# What an installer notes of itself: it says nothing of the package.
+_INSTALLERS_OWN = frozenset({"INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json"})
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed package.
+
+    Attributes:
+        name: Its name, as it gives it.
+        version: Its version.
+        record_sha256: SHA-256 over the names, hashes and sizes of its files, the same wherever the same build is
+            installed; None where it brings no list of files.
+        licence: What its metadata say of the licence; empty where they say nothing.
+        requires: Names of the packages that it needs here.
+        is_editable: Whether it is a link to a working copy, so that the list says nothing of its code.
+    """
+
+    name: str
+    version: str
+    record_sha256: str | None
+    licence: str
+    requires: tuple[str, ...]
+    is_editable: bool
+
+
+def installed_packages() -> tuple[list[Package], list[str]]:
+    """List all packages that Python finds, and those that bring too little to be told.
+
+    Returns:
+        The packages by name, and a sentence for each that has no metadata.
+    """
+    packages: dict[str, Package] = {}
+    gaps = []
+    for found in distributions():
+        name, version = found.metadata["Name"], found.metadata["Version"]
+        if not name or not version:
+            gaps.append("A package without name or version in its metadata is installed; it is not listed.")
+            continue
+        if _key(name) not in packages:  # the first is the one that is imported
+            packages[_key(name)] = _describe(found, name, version)
+    gaps += [
+        f"The package {package.name} {package.version} brings no list of its files: its build is not known."
+        for package in packages.values()
+        if package.record_sha256 is None
+    ]
+    return [packages[key] for key in sorted(packages)], sorted(gaps)
+
+
+def _describe(found: Distribution, name: str, version: str) -> Package:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    requires = []
+    for text in found.requires or []:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            requires.append(_key(requirement.name))
+    return Package(
+        name,
+        version,
+        _hash_record(found.read_text("RECORD")),
+        _licence(found),
+        tuple(sorted(set(requires))),
+        '"editable": true' in (found.read_text("direct_url.json") or ""),
+    )
+
+
+def _hash_record(record: str | None) -> str | None:
+    """Hash the lines of a list of files that are the same on every machine, in an order of our own."""
+    if record is None:
+        return None
+    digest = hashlib.sha256()
+    for line in sorted(_lines_of_package(record)):
+        digest.update(line.encode("utf-8") + b"\n")
+    return digest.hexdigest()
+
+
+def _lines_of_package(record: str) -> Iterator[str]:
+    for row in csv.reader(record.splitlines()):
+        if len(row) != 3 or not row[1]:  # compiled files have no hash
+            continue
+        name = row[0].replace("\\", "/")
+        is_outside = name.startswith(("..", "/")) or ":" in name  # programs, which hold the path of Python
+        is_link = name.rpartition("/")[2].startswith("__editable__")
+        if not is_outside and not is_link and name.rpartition("/")[2] not in _INSTALLERS_OWN:
+            yield ",".join([name, *row[1:]])
+
+
+def _licence(found: Distribution) -> str:
+    """Return the licence as an expression, else as its first line, else what the classifiers call it."""
+    expression = found.metadata["License-Expression"] or found.metadata["License"] or ""
+    first = (expression.strip().splitlines() or [""])[0].strip()
+    if first and len(first) <= 80:
+        return first
+    classifiers = found.metadata.get_all("Classifier") or []
+    named = [one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: ")]
+    return " and ".join(named)
+
+
+def _key(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return str(canonicalize_name(name))
