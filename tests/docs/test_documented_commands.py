@@ -48,6 +48,7 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 WORK = {
     "experiment.train_run": {"train_run": "train"},
     "audit.verify": {"verify_run": "verify"},
+    "reproduction.reproduce": {"reproduce_run": "reproduce"},
     "record.signing_key": {"make_key": "keys new"},
     "record.signature": {"sign_run": "sign"},
     "record.timestamp": {"request_timestamp": "timestamp"},

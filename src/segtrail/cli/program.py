@@ -10,6 +10,7 @@ from segtrail.cli.answers import end_with
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
+from segtrail.cli.repeat_commands import reproduce
 from segtrail.cli.run_commands import evaluate, predict, report
 from segtrail.cli.signing_commands import anchor, keys_app, sign, timestamp
 from segtrail.cli.training_commands import cv, resume, train
@@ -35,6 +36,7 @@ for command in (
     predict,
     report,
     verify,
+    reproduce,
     seal,
     sign,
     timestamp,

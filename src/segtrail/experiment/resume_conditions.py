@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from segtrail.compute import Compute
@@ -54,15 +55,6 @@ def find_differences(folder: RunFolder, opened: OpenedRun) -> list[Difference]:
     Returns:
         What differs; nothing where the run will end with the same bits.
     """
-    state = folder.read_state()
-    summary = read_json(folder.path / "dataset_summary.json")
-    before = _conditions(
-        state.get("device", {}),
-        state.get("environment", {}),
-        {"segtrail": state.get("segtrail_version"), "code of segtrail": state.get("program_sha256")},
-        state.get("own_code", {}),
-        summary,
-    )
     now = _conditions(
         describe_device(opened.compute),
         describe_environment(),
@@ -70,6 +62,23 @@ def find_differences(folder: RunFolder, opened: OpenedRun) -> list[Difference]:
         opened.own_code,
         opened.data.summary,
     )
+    return differences_of(recorded_conditions(folder.path), now)
+
+
+def recorded_conditions(run_dir: Path) -> dict[str, Any]:
+    """Return the conditions that a run began with, by their names."""
+    state = read_json(run_dir / "run.json")
+    return _conditions(
+        state.get("device", {}),
+        state.get("environment", {}),
+        {"segtrail": state.get("segtrail_version"), "code of segtrail": state.get("program_sha256")},
+        state.get("own_code", {}),
+        read_json(run_dir / "dataset_summary.json"),
+    )
+
+
+def differences_of(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """Compare conditions by their names."""
     return [
         Difference(what, _shown(before.get(what)), _shown(now.get(what)))
         for what in dict.fromkeys([*before, *now])

@@ -1,0 +1,1 @@
+"""Training a run again from its folder alone, and comparing the two."""
