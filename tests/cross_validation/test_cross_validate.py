@@ -17,10 +17,10 @@ import yaml
 from filelock import FileLock
 
 from run_copies import copy_run
-from segtrail.cross_validation import fold_training
 from segtrail.errors import Interrupted, TrainingFailed
 from segtrail.evaluation.records import SELECTION_CAUTION
 from segtrail.record.local_paths import recall_data_root
+from segtrail.run_series import entry_training
 from segtrail.training import loop
 
 Command = Callable[..., Any]
@@ -43,19 +43,19 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(note)
         raise TrainingFailed("The loss is not finite.")
 
-    monkeypatch.setattr(fold_training, "train_run", stop)
+    monkeypatch.setattr(entry_training, "train_run", stop)
     return asked
 
 
 def interrupt_second_fold(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    train_run = fold_training.train_run
+    train_run = entry_training.train_run
 
     def interrupted(config: Any, narrator: Any, note: str, *more: Any) -> Any:
         if note.startswith("fold 2"):
             raise error
         return train_run(config, narrator, note, *more)
 
-    monkeypatch.setattr(fold_training, "train_run", interrupted)
+    monkeypatch.setattr(entry_training, "train_run", interrupted)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -210,11 +210,11 @@ def test_a_kill_between_the_folds_loses_nothing(
     tmp_path: Path, tiny_config: Path, finished_cv_dir: Path, segtrail: Command
 ) -> None:
     code = (
-        "import os, sys\nfrom segtrail.cli import main\nfrom segtrail.cross_validation import fold_training\n"
-        "train_run = fold_training.train_run\n"
+        "import os, sys\nfrom segtrail.cli import main\nfrom segtrail.run_series import entry_training\n"
+        "train_run = entry_training.train_run\n"
         "def killed(config, narrator, note, *more):\n"
         "    return os._exit(9) if note.startswith('fold 2') else train_run(config, narrator, note, *more)\n"
-        "fold_training.train_run = killed\n"
+        "entry_training.train_run = killed\n"
         "main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "cv", str(tiny_config), *CHANGES, "--folds", "2"]
@@ -272,7 +272,7 @@ def test_a_run_that_can_not_go_on_with_the_same_bits_is_trained_anew(
     edit_json(run / "run.json", device=state["device"] | {"threads": 7})
     result = segtrail("cv", "--resume", cv)
     assert result.exit_code == 0, result.stderr
-    assert "Fold 2 is trained anew, since its run can't be gone on with" in result.stdout
+    assert "Fold 2 of 2 is trained anew, since its run can't be gone on with" in result.stdout
     assert run_of(cv, 2) != run
     assert without_runs(read_table(cv)) == without_runs(read_table(finished_cv_dir))
 
@@ -308,7 +308,7 @@ def test_a_run_whose_folder_is_damaged_is_trained_anew(
     cv = stopped_in_second_fold
     (run_of(cv, 2) / name).write_bytes(b"[damaged\n")
     result = segtrail("cv", "--resume", cv)
-    assert "Fold 2 is trained anew, since its run can't be gone on with" in result.stdout
+    assert "Fold 2 of 2 is trained anew, since its run can't be gone on with" in result.stdout
     assert no_training == [f"fold 2 of 2 of {cv.name}"]
 
 
@@ -396,13 +396,13 @@ def test_data_that_changed_are_refused_and_nothing_is_written(
 def test_data_that_change_while_a_fold_is_trained_stop_it(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_run = fold_training.train_run
+    train_run = entry_training.train_run
 
     def change_and_train(*arguments: Any) -> Any:
         edit_json(tmp_path / "data" / "dataset.json", release="1.1")
         return train_run(*arguments)
 
-    monkeypatch.setattr(fold_training, "train_run", change_and_train)
+    monkeypatch.setattr(entry_training, "train_run", change_and_train)
     result = segtrail("cv", tiny_config, *CHANGES, "--folds", 2)
     assert result.exit_code == 2
     assert "The data changed while" in result.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from segtrail.record import run_folder
+from segtrail.record.run_series import SeriesFolder
 
 Command = Callable[..., Any]
 REPOSITORY = Path(__file__).parents[2]
@@ -48,6 +49,7 @@ COMMANDS = [arguments for words in documented_commands() if (arguments := as_arg
 WORK = {
     "experiment.train_run": {"train_run": "train"},
     "audit.verify": {"verify_run": "verify"},
+    "seed_series.repeat_seeds": {"repeat_with_seeds": "seeds", "resume_seeds": "seeds --resume"},
     "reproduction.reproduce": {"reproduce_run": "reproduce"},
     "record.signing_key": {"make_key": "keys new"},
     "record.signature": {"sign_run": "sign"},
@@ -102,7 +104,7 @@ def test_a_documented_command_is_understood(
     for module, functions in stopped.items():
         for function, name in functions.items():
             monkeypatch.setattr(module, function, stop_at(name))
-    monkeypatch.setattr(segtrail_module("record.cross_validation"), "find_cross_validation", lambda *_: None)
+    monkeypatch.setattr(SeriesFolder, "find", lambda *_: None)
     monkeypatch.setattr(run_folder, "find_run", lambda *_, **__: run_folder.RunFolder(REPOSITORY))
     monkeypatch.setattr(run_folder.RunFolder, "read_state", lambda _: {})
     monkeypatch.setattr(segtrail_module("audit.verify"), "require_whole", lambda _: None)

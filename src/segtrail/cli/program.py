@@ -12,8 +12,9 @@ from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
 from segtrail.cli.repeat_commands import reproduce
 from segtrail.cli.run_commands import evaluate, predict, report
+from segtrail.cli.series_commands import cv, seeds
 from segtrail.cli.signing_commands import anchor, keys_app, sign, timestamp
-from segtrail.cli.training_commands import cv, resume, train
+from segtrail.cli.training_commands import resume, train
 from segtrail.errors import Interrupted
 from segtrail.version import __version__
 
@@ -32,6 +33,7 @@ for command in (
     train,
     resume,
     cv,
+    seeds,
     evaluate,
     predict,
     report,

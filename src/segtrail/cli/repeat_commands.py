@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from segtrail.cli.answers import Json, narrator_for, print_json, sentences_for_errors
+from segtrail.cli.given_config import Data
 from segtrail.cli.run_commands import OutputRoot, Run
-from segtrail.cli.training_commands import Data
 from segtrail.errors import CheckFailed
 
 

@@ -129,7 +129,7 @@ def pool_results(
     seed = config.train.seed
     summary = {
         "schema_version": SCHEMA_VERSION,
-        "cv_id": folder.cv_id,
+        "cv_id": folder.series_id,
         "n_folds": record.n_folds,
         "checkpoint": of_a_run["checkpoint"],
         "selection": _describe_selection(config),
