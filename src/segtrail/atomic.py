@@ -51,6 +51,8 @@ def written_whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
         temporary.chmod(mode)
         replace_file(temporary, path)
     except BaseException:
+        if os.name == "nt" and temporary.exists():
+            temporary.chmod(0o644)  # Windows removes no read-only file
         temporary.unlink(missing_ok=True)
         raise
 

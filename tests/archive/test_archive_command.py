@@ -150,6 +150,27 @@ def test_changed_data_are_named_with_their_cases_and_nothing_is_archived(
     assert files_in(tmp_path / "place").keys() <= {".archive.lock"}
 
 
+def test_a_run_that_does_not_name_its_data_files_is_archived_without_them(
+    run: Path, data: Path, tmp_path: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segtrail.archive.snapshot.read_json", lambda _: {"schema_version": 1, "cases": [{}]})
+    result = segtrail("archive", run, "--to", tmp_path / "place", "--with-data", "--data", data)
+    assert result.exit_code == 2
+    assert "Archive the run without --with-data" in result.stderr
+
+
+def test_cases_that_the_run_left_out_are_named(
+    run: Path, data: Path, tmp_path: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = json.loads((run / "dataset_summary.json").read_text(encoding="utf-8"))
+    summary["left_out"] = [{"case": "case_9", "checks": ["readable"]}]
+    monkeypatch.setattr("segtrail.archive.snapshot.read_json", lambda _: summary)
+    result = segtrail("archive", run, "--to", tmp_path / "place", "--with-data", "--data", data)
+    assert "Not archived, since the run left them out: case_9" in result.stdout
+    (path,) = (tmp_path / "place").glob("*.zip")
+    assert archive_json(path)["data"]["left_out"] == ["case_9"]
+
+
 def test_a_description_with_other_line_ends_is_the_one_that_was_read(
     run: Path, data: Path, tmp_path: Path, segtrail: Command
 ) -> None:

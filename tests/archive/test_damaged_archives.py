@@ -232,6 +232,18 @@ def test_an_archive_of_a_later_version_is_refused(archived: Path, tmp_path: Path
     assert "has schema_version 2; this segtrail reads 1" in result.stderr
 
 
+def test_what_an_archive_says_can_not_take_over_the_terminal(
+    archived: Path, tmp_path: Path, restore: Command
+) -> None:
+    members = read_members(archived)
+    edit(lambda it: it["retention"].update({"class": "\x1b[2Jstudy"}))(members)
+    bad = tmp_path / archived.name
+    bad.write_bytes(pack(members))
+    result = restore(bad)
+    assert result.exit_code == 0
+    assert "Retention: \\x1b[2Jstudy, keep until 2036-01-01" in result.stdout
+
+
 def test_keys_that_a_later_segtrail_adds_are_passed_over(
     archived: Path, tmp_path: Path, restore: Command
 ) -> None:

@@ -224,3 +224,16 @@ def test_files_too_large_for_a_plain_zip_are_archived_and_restored(
     assert f"was cut off within {last.filename}." in restore(cut).stderr
     monkeypatch.undo()
     assert restore(archive).exit_code == 0
+
+
+@pytest.mark.usefixtures("binding_permissions")
+def test_it_works_for_a_user_whom_permissions_bind(
+    quick_run_dir: Path, tmp_path: Path, restore: Command, segtrail: Command
+) -> None:
+    assert segtrail("archive", quick_run_dir, "--to", tmp_path / "place", "--with-data").exit_code == 0
+    result = restore(tmp_path / "place" / f"{quick_run_dir.name}.segtrail.zip", "--with-data")
+    assert result.exit_code == 0, result.stderr
+    with pytest.raises(PermissionError):
+        (tmp_path / "back" / "runs" / quick_run_dir.name / "train.log").write_text(
+            "changed", encoding="utf-8"
+        )

@@ -13,7 +13,7 @@ from segtrail.archive.snapshot import take_snapshot
 from segtrail.atomic import written_whole
 from segtrail.audit.folder import find_strange
 from segtrail.audit.verify import VerifyRequest, verify_run
-from segtrail.dataset.names import fault_of_paths
+from segtrail.dataset.names import fault_of_paths, shown_list
 from segtrail.errors import CheckFailed, InputError
 from segtrail.progress import Narrator
 from segtrail.record.disk import require_room, require_writable
@@ -91,7 +91,7 @@ class ArchivedRun:
             where = self.path.parent / "data"
             of_data = f"Data: {len(data.files)} files, {self.n_new_data_files} of them new in {where}"
         left_out = (
-            f"Not archived, since the run left them out: {', '.join(data.left_out)}"
+            f"Not archived, since the run left them out: {shown_list(data.left_out)}"
             if data and data.left_out
             else ""
         )
@@ -215,5 +215,6 @@ def _keep_data(store: DataStore, snapshot: DataSnapshot, root: Path, place: Path
 def _remove_half_written(place: Path, store: DataStore) -> None:
     """Remove what a kill left; the place is held, so that nobody writes it now."""
     for path in place.glob(f".run_*{SUFFIX}.*.tmp"):
+        path.chmod(0o644)  # Windows removes no read-only file
         path.unlink()
     store.remove_half_written()

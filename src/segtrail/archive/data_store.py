@@ -67,6 +67,7 @@ class DataStore:
     def remove_half_written(self) -> None:
         """Remove what a kill left half written; the place must be held."""
         for path in self._root.glob("*/.*.tmp"):
+            path.chmod(0o644)  # Windows removes no read-only file
             path.unlink()
 
     def _require_plain(self, file: ArchivedFile) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from segtrail.dataset.names import fault_of_name, fault_of_paths
+from segtrail.dataset.names import fault_of_name, fault_of_paths, shown
 from segtrail.errors import CheckFailed, InputError
 from segtrail.record.hashing import hash_file
 
@@ -38,7 +38,7 @@ class Retention(_Part):
 
     def __str__(self) -> str:
         until = f"keep until {self.keep_until}" if self.keep_until else None
-        return ", ".join(filter(None, [self.retention_class, until])) or "none on record"
+        return shown(", ".join(filter(None, [self.retention_class, until]))) or "none on record"
 
 
 class DataSnapshot(_Part):

@@ -42,7 +42,7 @@ def take_snapshot(run_dir: Path, root: Path, narrator: Narrator) -> DataSnapshot
         CheckFailed: Files are missing or others than the run read.
     """
     summary = read_json(run_dir / "dataset_summary.json")
-    recorded = list(_recorded(run_dir, summary))
+    recorded, fingerprint, left_out = _read_summary(run_dir, summary)
     _refuse_unfit_paths(recorded)
     if not root.is_dir():
         raise InputError(
@@ -68,8 +68,19 @@ def take_snapshot(run_dir: Path, root: Path, narrator: Narrator) -> DataSnapshot
         if not _has_hash(one, root, files)
     ]
     _refuse(run_dir, root, changed)
-    left_out = [entry["case"] for entry in summary.get("left_out", [])]
-    return DataSnapshot(fingerprint=summary["fingerprint"], left_out=left_out, files=list(files.values()))
+    return DataSnapshot(fingerprint=fingerprint, left_out=left_out, files=list(files.values()))
+
+
+def _read_summary(run_dir: Path, summary: Mapping[str, Any]) -> tuple[list[_Recorded], str, list[str]]:
+    """Return the files on record, the fingerprint of the data, and the cases that were left out."""
+    try:
+        left_out = [str(entry["case"]) for entry in summary.get("left_out", [])]
+        return list(_recorded(run_dir, summary)), str(summary["fingerprint"]), left_out
+    except (LookupError, TypeError, AttributeError):
+        raise InputError(
+            f"dataset_summary.json of {run_dir.name} does not name the files of its data as this segtrail expects. "
+            "Archive the run without --with-data, and keep the data by other means."
+        ) from None
 
 
 def _recorded(run_dir: Path, summary: Mapping[str, Any]) -> Iterator[_Recorded]:
