@@ -15,6 +15,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from run_copies import copy_run
+from segtrail.audit.verify import verify_run
+from segtrail.record.addenda import Addenda
 from segtrail.record.hashing import hash_file
 from segtrail.record.manifest import fingerprint
 
@@ -285,6 +287,28 @@ def test_a_file_that_changes_while_it_is_archived_ends_it(
     assert result.exit_code == 1
     assert "changed while it was archived" in result.stderr
     assert files_in(tmp_path / "place").keys() == {".archive.lock"}
+
+
+def test_an_addendum_that_comes_meanwhile_ends_it(
+    run: Path, tmp_path: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verify_and_add(*arguments: Any) -> Any:
+        verification = verify_run(*arguments)
+        Addenda(run, None).add_file("notes.txt", b"late", "noted")
+        return verification
+
+    monkeypatch.setattr("segtrail.archive.archive_run.verify_run", verify_and_add)
+    result = segtrail("archive", run, "--to", tmp_path / "place")
+    assert result.exit_code == 1
+    assert "was added to while it was archived" in result.stderr
+    assert not (tmp_path / "place").exists()
+
+
+def test_a_link_in_a_run_is_refused(run: Path, tmp_path: Path, segtrail: Command) -> None:
+    (run / "linked").symlink_to(run / "train.log")
+    result = segtrail("archive", run, "--to", tmp_path / "place")
+    assert result.exit_code == 1
+    assert "linked is a link" in result.stderr
 
 
 def test_a_kill_leaves_no_archive_and_the_next_one_takes_its_rest_away(

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from segtrail.archive.data_store import DataStore
-from segtrail.archive.description import ArchiveDescription, DataSnapshot, Retention, describe_file
+from segtrail.archive.description import (
+    ArchiveDescription,
+    ArchivedFile,
+    DataSnapshot,
+    Retention,
+    describe_file,
+)
 from segtrail.archive.earlier_archives import find_same, free_name
 from segtrail.archive.file_format import SUFFIX, write_archive
 from segtrail.archive.place import held
@@ -123,13 +129,13 @@ def archive_run(run_dir: Path, request: ArchiveRequest, narrator: Narrator) -> A
     place = request.to
     if place.resolve().is_relative_to(run_dir.resolve()):
         raise InputError(f"{place} lies in the run itself, which nothing is added to. Choose another --to.")
-    _require_true(run_dir, narrator)
+    _require_sealed(run_dir)
     root = request.data_root or find_data_root(run_dir) if request.with_data else None
-    paths = _list_paths(run_dir)
-    require_writable(place, "--to", sum((run_dir / path).stat().st_size for path in paths))
     try:
+        files = _describe_files(run_dir, narrator)
+        require_writable(place, "--to", sum(file.bytes for file in files))
         with held(place):
-            return _archive(run_dir, paths, root, request, narrator)
+            return _archive(run_dir, files, root, request, narrator)
     except OSError as error:
         raise InputError(
             f"{run_dir.name} can't be archived to {place}: {error.strerror or error}. No part of an archive was left."
@@ -137,12 +143,16 @@ def archive_run(run_dir: Path, request: ArchiveRequest, narrator: Narrator) -> A
 
 
 def _archive(
-    run_dir: Path, paths: list[str], root: Path | None, request: ArchiveRequest, narrator: Narrator
+    run_dir: Path,
+    files: list[ArchivedFile],
+    root: Path | None,
+    request: ArchiveRequest,
+    narrator: Narrator,
 ) -> ArchivedRun:
     store = DataStore(request.to)
     _remove_half_written(request.to, store)
     snapshot = None if root is None else take_snapshot(run_dir, root, narrator)
-    description = _describe(run_dir, paths, request.retention, snapshot)
+    description = _describe(run_dir, files, request.retention, snapshot)
     known = find_same(request.to, description, narrator, is_another_wanted=request.again)
     n_new = 0
     if snapshot is not None and root is not None:
@@ -150,27 +160,44 @@ def _archive(
     path = known or free_name(request.to, description.run_id)
     if known is None:
         with (
-            narrator.track(f"Archiving {description.run_id}", len(paths)) as tracker,
+            narrator.track(f"Archiving {description.run_id}", len(files)) as tracker,
             written_whole(path, 0o444) as stream,
         ):
             write_archive(stream, run_dir, description, tracker)
     return ArchivedRun(path, hash_file(path), description, known is None, n_new)
 
 
-def _require_true(run_dir: Path, narrator: Narrator) -> None:
-    """An archive that can't be restored, since its record does not hold, is worth nothing."""
-    if not find_strange(run_dir) and read_seal(run_dir) is None:
+def _require_sealed(run_dir: Path) -> None:
+    if strange := find_strange(run_dir):
+        raise _refusal(run_dir, strange[0])
+    if read_seal(run_dir) is None:
         raise InputError(
             f"{run_dir.name} is not sealed, so it is not archived. `segtrail resume` ends a run that was interrupted, "
             "`segtrail seal` seals a finished one."
         )
+
+
+def _describe_files(run_dir: Path, narrator: Narrator) -> list[ArchivedFile]:
+    """Describe the files of a run whose record holds: what does not can't be restored.
+
+    The record is verified behind the hashing, and the files are listed again behind that, so that no addendum comes
+    in between of which the archive would hold but a part.
+    """
+    paths = _list_paths(run_dir)
+    files = [describe_file(run_dir, path) for path in paths]
     verification = verify_run(run_dir, VerifyRequest(), narrator)
     failed = [outcome for outcome in verification.outcomes if outcome.status == "fail"]
     if failed:
-        raise CheckFailed(
-            f"{run_dir.name} is not archived, since its record does not hold: {failed[0].evidence[0]}. "
-            "`segtrail verify` says all."
-        )
+        raise _refusal(run_dir, failed[0].evidence[0])
+    if _list_paths(run_dir) != paths:
+        raise CheckFailed(f"{run_dir.name} was added to while it was archived. Give the command again.")
+    return files
+
+
+def _refusal(run_dir: Path, fault: str) -> CheckFailed:
+    return CheckFailed(
+        f"{run_dir.name} is not archived, since its record does not hold: {fault}. `segtrail verify` says all."
+    )
 
 
 def _list_paths(run_dir: Path) -> list[str]:
@@ -187,7 +214,7 @@ def _list_paths(run_dir: Path) -> list[str]:
 
 
 def _describe(
-    run_dir: Path, paths: list[str], retention: Retention, snapshot: DataSnapshot | None
+    run_dir: Path, files: list[ArchivedFile], retention: Retention, snapshot: DataSnapshot | None
 ) -> ArchiveDescription:
     seal = read_seal(run_dir)
     assert seal is not None
@@ -196,7 +223,7 @@ def _describe(
         fingerprint=fingerprint(run_dir),
         seal_sha256=seal.sha256,
         retention=retention,
-        files=[describe_file(run_dir, path) for path in paths],
+        files=files,
         data=snapshot,
     )
 
