@@ -123,19 +123,19 @@ def test_options_that_can_not_be_meant_get_a_sentence_and_write_nothing(
     assert files_in(tmp_path / "place").keys() <= {".archive.lock"}
 
 
-def test_data_are_kept_once_for_two_runs(run: Path, data: Path, tmp_path: Path, segtrail: Command) -> None:
-    place = tmp_path / "place"
-    first = segtrail("archive", run, "--to", place, "--with-data", "--data", data, "--json")
-    kept = files_in(place / "data")
-    assert {Path(name).name for name in kept} == set(kept.values())
-    assert set(kept.values()) == set(files_in(data).values())
-    state = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    assert state["run_id"] == run.name
-    (place / f"{run.name}.segtrail.zip").rename(tmp_path / "of_another_run.zip")
-    second = segtrail("archive", run, "--to", place, "--with-data", "--data", data, "--json")
-    assert json.loads(first.stdout)["data"]["new_files"] == len(kept)
-    assert json.loads(second.stdout)["data"]["new_files"] == 0
-    assert files_in(place / "data") == kept
+def test_data_are_kept_once_for_two_runs(tmp_path: Path, tiny_config: Path, segtrail: Command) -> None:
+    place, new = tmp_path / "place", []
+    for _ in range(2):
+        segtrail("train", tiny_config, "train.max_epochs=1", "report.enabled=false")
+        result = segtrail(
+            "archive", "latest", "--output-root", tmp_path / "outputs", "--to", place, "--with-data", "--json"
+        )
+        assert result.exit_code == 0, result.stderr
+        new.append(json.loads(result.stdout)["data"]["new_files"])
+    kept, data = files_in(place / "data"), files_in(tmp_path / "data")
+    assert new == [len(kept), 0]
+    assert {Path(name).name for name in kept} == set(kept.values()) == set(data.values())
+    assert len(list(place.glob("*.zip"))) == 2
 
 
 def test_changed_data_are_named_with_their_cases_and_nothing_is_archived(
