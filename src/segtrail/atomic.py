@@ -4,8 +4,10 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # Seconds, about five in all.
 _WINDOWS_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0)
@@ -21,16 +23,36 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OSError: The disk is full or the folder is read-only; nothing half-written stays behind.
     """
+    with written_whole(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def written_whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """Open a file for writing that comes to its name only when all of it is written and on the disk.
+
+    Args:
+        path: File to write; its folder must exist.
+        mode: Its permissions.
+
+    Yields:
+        Where to write.
+
+    Raises:
+        OSError: The disk is full or the folder is read-only; nothing half-written stays behind.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         replace_file(temporary, path)
     except BaseException:
+        if os.name == "nt" and temporary.exists():
+            temporary.chmod(0o644)  # Windows removes no read-only file
         temporary.unlink(missing_ok=True)
         raise
 

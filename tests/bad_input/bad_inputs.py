@@ -8,7 +8,9 @@ import json
 import os
 import pickle
 import shutil
+import stat
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -1057,6 +1059,112 @@ def _swap_weights(bench: Bench) -> list[object]:
     return ["evaluate", bench.run(), "--data", "data"]
 
 
+def _archive(*options: object) -> Callable[[Bench], list[object]]:
+    return lambda bench: ["archive", bench.run(), "--to", bench.home / "place", *options]
+
+
+def _archive_after(change: Callable[[Path], object]) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        change(bench.run())
+        return _archive()(bench)
+
+    return arrange
+
+
+def _unseal(run: Path) -> None:
+    journal = run / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def _archived(bench: Bench) -> Path:
+    from segtrail.archive.archive_run import ArchiveRequest, archive_run
+    from segtrail.archive.description import make_retention
+    from segtrail.progress import Narrator
+
+    request = ArchiveRequest(bench.home / "place", make_retention(None, None))
+    path = archive_run(bench.finished_run, request, Narrator(sys.stderr)).path
+    path.chmod(0o644)
+    return path
+
+
+def _archived_before(bench: Bench) -> list[object]:
+    _archived(bench)
+    return _archive("--retention", "study")(bench)
+
+
+def _restore_after(change: Callable[[Path], object], *options: object) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        path = _archived(bench)
+        change(path)
+        return ["restore", path, "--to", bench.home / "back", *options]
+
+    return arrange
+
+
+def _add_link(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as packed:
+        link = zipfile.ZipInfo("link")
+        link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        packed.writestr(link, "/etc/passwd")
+
+
+def _flip_in_the_middle(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _restore_over(bench: Bench) -> list[object]:
+    bench.run()
+    return ["restore", _archived(bench)]
+
+
+ARCHIVES = [
+    BadInput("a run that is not sealed", "archive", "is not sealed", 2, _archive_after(_unseal)),
+    BadInput(
+        *("a run that was changed", "archive", "its record does not hold: train.log was", 1),
+        _archive_after(lambda run: (run / "train.log").write_text("changed", encoding="utf-8")),
+    ),
+    BadInput("no date", "archive", "expected a date", 2, _archive("--keep-until", "next year")),
+    BadInput("data without --with-data", "archive", "only with --with-data", 2, _archive("--data", "data")),
+    BadInput(
+        *("data that lie nobody knows where", "archive", "Say it with --data DIR", 2), _archive("--with-data")
+    ),
+    BadInput(
+        *("data that were moved", "archive", "There is no folder", 2),
+        _archive("--with-data", "--data", "nowhere"),
+    ),
+    BadInput(
+        *("data of which a case is missing", "archive", "case case_4: imagesTr/case_4.nii.gz is missing", 1),
+        _archive("--with-data", "--data", "data"),
+    ),
+    BadInput("another archive of the run", "archive", "--again writes another", 2, _archived_before),
+    BadInput(
+        *("a run as the place", "archive", "lies in the run itself", 2),
+        lambda bench: ["archive", bench.run(), "--to", bench.run() / "archive"],
+    ),
+    BadInput("no such file", "restore", "can't be read", 2, lambda _: ["restore", "nowhere.segtrail.zip"]),
+    BadInput(
+        *("a file that is no archive", "restore", "is no archive of segtrail", 1),
+        lambda bench: ["restore", bench.config],
+    ),
+    BadInput("an archive cut off", "restore", "was cut off within run_", 1, _restore_after(_cut_in_half)),
+    BadInput("a damaged archive", "restore", "is damaged in run_", 1, _restore_after(_flip_in_the_middle)),
+    BadInput("a link in it", "restore", "holds link, which is a link", 1, _restore_after(_add_link)),
+    BadInput(
+        *("no data in it", "restore", "was made without data", 2),
+        _restore_after(lambda _: None, "--with-data"),
+    ),
+    BadInput("a run that is there", "restore", "is there already", 2, _restore_over),
+    BadInput(
+        *("a place that can't be written", "archive", "can't be written: Permission denied", 2),
+        lambda bench: _locked(bench, bench.home / "place", 0o500, _archive()),
+        "another user",
+    ),
+    BadInput("a full disk", "archive", "No part of an archive was left", 2, _archive(), 45_000),
+    BadInput("a full disk", "restore", "can't be restored to", 2, _restore_after(lambda _: None), 45_000),
+]
+
 GROUPS = {
     "Command line": COMMAND_LINE,
     "Configuration": CONFIGURATION,
@@ -1067,6 +1175,7 @@ GROUPS = {
     "Cross-validation": CROSS_VALIDATION,
     "Prediction": PREDICTION,
     "Your own data": OWN_DATA,
+    "Archives": ARCHIVES,
     "Disk and rights": DISK_AND_RIGHTS,
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrail.atomic import append_line, write_bytes, write_json, write_text
+from segtrail.atomic import append_line, write_bytes, write_json, write_text, written_whole
 
 
 @pytest.fixture
@@ -74,3 +74,20 @@ def test_a_folder_that_is_not_there_is_an_error_and_stays_away(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_bytes(tmp_path / "nowhere" / "file", b"new")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_written_in_pieces_comes_to_its_name_with_the_last(tmp_path):
+    path = tmp_path / "file"
+    with written_whole(path, 0o444) as stream:
+        stream.write(b"one ")
+        assert not path.exists()
+        stream.write(b"two")
+    assert path.read_bytes() == b"one two"
+    assert path.stat().st_mode & 0o222 == 0
+
+
+def test_pieces_that_end_in_an_error_leave_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "file") as stream:
+        stream.write(b"one")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []

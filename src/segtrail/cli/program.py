@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from segtrail.cli.answers import end_with
+from segtrail.cli.archive_commands import archive, restore
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
@@ -43,6 +44,8 @@ for command in (
     sign,
     timestamp,
     anchor,
+    archive,
+    restore,
     doctor,
 ):
     app.command()(command)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from segtrail.dataset.names import fault_of_path
 from segtrail.errors import CheckFailed, InputError
 from segtrail.progress import ByteTracker, Narrator
 from segtrail.record.disk import require_room
@@ -90,20 +91,12 @@ def _inspect(tar: tarfile.TarFile, top: str) -> _Contents:
 
 def _problem(member: tarfile.TarInfo) -> str:
     """Say what is wrong with a member, by the rules of every system that segtrail runs on; empty when nothing is."""
-    name = member.name
     if member.issym() or member.islnk():
         return f"is a link (to {member.linkname!r})"
     if not (member.isfile() or member.isdir()) or member.size < 0:
         return "is neither a file nor a folder"
-    if name.startswith("/"):
-        return "is an absolute path"
-    if ".." in name.split("/"):
-        return "leads out of the folder"
-    if any(sign in name for sign in '\\:*?"<>|') or not name.isprintable():
-        return "has a sign in its name that not every system allows"
-    if any(part != part.rstrip(". ") for part in _parts(member)):
-        return "has a name that ends in a dot or a space"
-    return ""
+    parts = _parts(member)
+    return (fault_of_path("/".join(parts)) if parts else None) or ""
 
 
 def _refusal(top: str, what: str) -> CheckFailed:
