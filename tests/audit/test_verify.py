@@ -47,6 +47,14 @@ def test_there_are_many_of_them() -> None:
     assert len(TAMPERINGS) >= 40
 
 
+def test_a_lock_that_a_killed_program_left_is_no_addendum(
+    quick_run_dir: Path, tmp_path: Path, segtrail: Command
+) -> None:
+    run = copy_run(quick_run_dir, tmp_path / quick_run_dir.name)
+    (run / "addenda" / ".lock").touch()
+    assert segtrail("verify", run).exit_code == 0
+
+
 def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command) -> None:
     result = segtrail("verify", quick_run_dir, "--json")
     assert result.exit_code == 0, result.stdout

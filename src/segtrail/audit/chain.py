@@ -89,7 +89,7 @@ def check_addenda(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
     """
     folder = run_dir / ADDENDA
     found = _files_in(folder)
-    if not found:
+    if not found or set(found) == {LOCK_FILE}:  # a program that was to add something was killed
         return Outcome("addenda", ADDENDA_TITLE, "pass", ("nothing was added",))
     if not entries or entries[-1].action != SEALED:
         return Outcome("addenda", ADDENDA_TITLE, "fail", ("the run is not sealed, but has addenda",))
