@@ -34,6 +34,8 @@ from segtrail.audit.numbers import (
     read_object,
 )
 from segtrail.audit.outcome import Check, Outcome
+from segtrail.audit.signoffs import TITLE as SIGNOFF_TITLE
+from segtrail.audit.signoffs import check_signoffs
 from segtrail.audit.witnesses import (
     CITED_TITLE,
     LEDGER_TITLE,
@@ -190,6 +192,7 @@ def _list_checks(
         Check("timestamp", TIMESTAMP_TITLE, lambda: check_timestamps(run_dir, request.tsa_certificate)),
         Check("ledger", LEDGER_TITLE, lambda: check_ledger(run_dir, request.ledger)),
         Check("addenda", ADDENDA_TITLE, lambda: check_addenda(run_dir, entries)),
+        Check("signoff", SIGNOFF_TITLE, lambda: check_signoffs(run_dir)),
         Check("configuration", CONFIG_TITLE, lambda: check_configuration(run_dir, entries)),
         Check("facts", FACTS_TITLE, lambda: check_facts(run_dir, entries)),
         Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
