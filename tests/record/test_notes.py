@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from run_copies import copy_run
+from run_copies import copy_run, unseal
 from segtrail.record.run_folder import RunFolder
 
 Command = Callable[..., Any]
@@ -24,15 +24,7 @@ def sealed(tmp_path: Path, quick_run_dir: Path) -> Path:
 @pytest.fixture
 def unsealed(sealed: Path) -> Path:
     """The same, as it was before its files were listed."""
-    lines = (sealed / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    kept = [
-        line for line in lines if json.loads(line)["action"] not in ("files listed", "report made", "sealed")
-    ]
-    (sealed / "journal.jsonl").write_bytes(b"".join(kept))
-    for name in ("manifest.json", "report.pdf"):
-        (sealed / name).unlink()
-    (sealed / "addenda").rmdir()
-    return sealed
+    return unseal(sealed)
 
 
 def actions(journal: Path) -> list[str]:

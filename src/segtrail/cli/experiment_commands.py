@@ -1,4 +1,4 @@
-"""Commands on what persons say of runs: note, signoff."""
+"""Commands on what persons say of runs: note, signoff, tag."""
 
 from pathlib import Path
 from typing import Annotated
@@ -58,3 +58,29 @@ def signoff(
         else:
             typer.echo(f"{statement.name} signed off {statement.run_id}: {statement.meaning}.")
             typer.echo(f"Fingerprint: {statement.fingerprint}")
+
+
+def tag(
+    run: Run,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the tag, for example v0.2.0.")],
+    output_root: OutputRoot = Path("outputs"),
+    as_json: Json = False,
+) -> None:
+    """Make a git tag on the commit of a sealed run, in the repository of the current folder; nothing is pushed."""
+    with sentences_for_errors(as_json) as answers:
+        from segtrail.audit.verify import require_whole
+        from segtrail.record.run_folder import find_run
+        from segtrail.record.seal import require_seal
+        from segtrail.tagging.tag_run import tag_run
+
+        folder = find_run(run, output_root.expanduser())
+        require_seal(folder.path)
+        require_whole(folder.path)
+        made = tag_run(folder.path, name)
+        if as_json:
+            keys = ("run_id", "fingerprint", "commit", "because")
+            facts = {key: getattr(made, key) for key in keys}
+            print_json({"schema_version": 1, "tag": made.name, **facts}, answers)
+        else:
+            part = "the submodule " if made.copy.is_submodule else ""
+            typer.echo(f"Tag {made.name} is on {made.commit} in {part}{made.copy.top}. {made.because}")

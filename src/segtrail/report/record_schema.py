@@ -55,6 +55,13 @@ class Resumption(_Record):
     differences: list[Difference] = Field(default_factory=list)
 
 
+class Parent(_Record):
+    """The run that another one extends."""
+
+    run_id: str
+    fingerprint: str | None = None
+
+
 class RunRecord(_Record):
     """run.json."""
 
@@ -68,6 +75,7 @@ class RunRecord(_Record):
     project: str = ""
     operator: str | None = None
     note: str = ""
+    parent: Parent | None = None
     device: Device | None = None
     environment: dict[str, Any] = Field(default_factory=dict)
     model: Model | None = None
@@ -175,6 +183,12 @@ class MetricsSummary(_Record):
     bootstrap: Bootstrap | None = None
     definitions: dict[str, Definition]
     splits: dict[Literal["val", "test"], dict[str, ClassSummary]]
+
+    def mean_over_classes(self, side: Literal["val", "test"], column: str) -> float | None:
+        """The mean, over the classes for which it is defined, of the mean of a metric over cases."""
+        found = [summary.metrics.get(column) for summary in self.splits.get(side, {}).values()]
+        means = [statistics.mean for statistics in found if statistics and statistics.mean is not None]
+        return sum(means) / len(means) if means else None
 
 
 class GuardEntry(_Record):

@@ -28,6 +28,8 @@ from segtrail.report.record_schema import (
 
 _NEWEST_SCHEMA = 1
 _Model = TypeVar("_Model", bound=BaseModel)
+# libyaml's is ten times as fast, and not everywhere.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def read_run(run_dir: Path) -> RunContents:
     Raises:
         InputError: There is no run.json, or a file is damaged or of a newer schema.
     """
-    run = _read_json(run_dir / "run.json", RunRecord)
+    run = read_json_file(run_dir / "run.json", RunRecord)
     if run is None:
         raise InputError(
             f"{run_dir} holds no run.json, so it is no run folder. "
@@ -128,14 +130,14 @@ def read_run(run_dir: Path) -> RunContents:
     return RunContents(
         folder=run_dir,
         run=run,
-        history=_read_csv(run_dir / "history.csv", EpochRow) or [],
-        dataset=_read_json(run_dir / "dataset_summary.json", DatasetSummary),
-        cases=_read_csv(run_dir / "metrics_cases.csv", CaseRow),
-        metrics=_read_json(run_dir / "metrics_summary.json", MetricsSummary),
-        examples=_read_json(run_dir / "examples" / "examples.json", ExampleList),
-        config=_read_config(run_dir / "config_resolved.yaml"),
-        regions=_read_json(run_dir / "regions.json", Regions),
-        inference=_read_json(run_dir / "inference.json", Inference),
+        history=read_table(run_dir / "history.csv", EpochRow) or [],
+        dataset=read_json_file(run_dir / "dataset_summary.json", DatasetSummary),
+        cases=read_table(run_dir / "metrics_cases.csv", CaseRow),
+        metrics=read_json_file(run_dir / "metrics_summary.json", MetricsSummary),
+        examples=read_json_file(run_dir / "examples" / "examples.json", ExampleList),
+        config=read_config(run_dir / "config_resolved.yaml"),
+        regions=read_json_file(run_dir / "regions.json", Regions),
+        inference=read_json_file(run_dir / "inference.json", Inference),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
     )
 
@@ -160,7 +162,12 @@ def _read_text(path: Path) -> str | None:
         raise InputError(f"{path} can't be read: {error.strerror}.") from None
 
 
-def _read_json(path: Path, model: type[_Model]) -> _Model | None:
+def read_json_file(path: Path, model: type[_Model]) -> _Model | None:
+    """Read a JSON file of a run; None where it is not there.
+
+    Raises:
+        InputError: It is damaged or of a newer schema.
+    """
     text = _read_text(path)
     if text is None:
         return None
@@ -174,7 +181,12 @@ def _read_json(path: Path, model: type[_Model]) -> _Model | None:
     return _validated(path, model, values, "")
 
 
-def _read_csv(path: Path, model: type[_Model]) -> list[_Model] | None:
+def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
+    """Read a table of a run; None where it is not there.
+
+    Raises:
+        InputError: It is damaged or of a newer schema.
+    """
     text = _read_text(path)
     if text is None:
         return None
@@ -189,12 +201,17 @@ def _read_csv(path: Path, model: type[_Model]) -> list[_Model] | None:
     return rows
 
 
-def _read_config(path: Path) -> Mapping[str, Any] | None:
+def read_config(path: Path) -> Mapping[str, Any] | None:
+    """Read ``config_resolved.yaml`` as plain values; None where it is not there.
+
+    Raises:
+        InputError: It is damaged.
+    """
     text = _read_text(path)
     if text is None:
         return None
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=_SafeLoader)  # noqa: S506 (it is a safe one)
     except yaml.YAMLError:
         raise _damaged(path, "it is not valid YAML") from None
     if not isinstance(values, dict):
