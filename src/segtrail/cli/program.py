@@ -8,7 +8,7 @@ import typer
 
 from segtrail.cli.answers import end_with
 from segtrail.cli.data_commands import check, download, init
-from segtrail.cli.experiment_commands import note, signoff, tag
+from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
 from segtrail.cli.run_commands import evaluate, predict, report
@@ -40,6 +40,7 @@ for command in (
     sign,
     timestamp,
     anchor,
+    log,
     note,
     signoff,
     tag,

@@ -188,7 +188,8 @@ class MetricsSummary(_Record):
         """The mean, over the classes for which it is defined, of the mean of a metric over cases."""
         found = [summary.metrics.get(column) for summary in self.splits.get(side, {}).values()]
         means = [statistics.mean for statistics in found if statistics and statistics.mean is not None]
-        return sum(means) / len(means) if means else None
+        mean = sum(means) / len(means) if means else math.nan
+        return mean if math.isfinite(mean) else None
 
 
 class GuardEntry(_Record):

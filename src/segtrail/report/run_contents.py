@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from segtrail.config.quick_yaml import load_quickly
 from segtrail.errors import InputError
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
@@ -28,8 +29,6 @@ from segtrail.report.record_schema import (
 
 _NEWEST_SCHEMA = 1
 _Model = TypeVar("_Model", bound=BaseModel)
-# libyaml's is ten times as fast, and not everywhere.
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -175,6 +174,8 @@ def read_json_file(path: Path, model: type[_Model]) -> _Model | None:
         values = json.loads(text)
     except json.JSONDecodeError as error:
         raise _damaged(path, f"line {error.lineno} is not valid JSON") from None
+    except (ValueError, RecursionError):  # numbers of thousands of digits, deep nesting
+        raise _damaged(path, "it is no JSON that can be read") from None
     if not isinstance(values, dict):
         raise _damaged(path, "it holds no JSON object")
     _check_schema_version(path, values.get("schema_version"))
@@ -211,8 +212,8 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
     if text is None:
         return None
     try:
-        values = yaml.load(text, Loader=_SafeLoader)  # noqa: S506 (it is a safe one)
-    except yaml.YAMLError:
+        values = load_quickly(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise _damaged(path, "it is not valid YAML") from None
     if not isinstance(values, dict):
         raise _damaged(path, "it holds no sections")
