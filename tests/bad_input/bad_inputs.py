@@ -19,7 +19,7 @@ from typing import Any, Literal
 import nibabel
 import numpy as np
 
-from run_copies import copy_run
+from run_copies import copy_run, unseal
 
 SHAPE = (20, 18, 14)
 AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])
@@ -976,6 +976,11 @@ DISK_AND_RIGHTS = [
         "another user",
     ),
     BadInput(
+        *("addenda that can't be written", "note", "Nothing can be added to", 2),
+        lambda bench: _locked(bench, bench.run() / "addenda", 0o500, _of_run("note", "kept")),
+        "another user",
+    ),
+    BadInput(
         *("addenda that can't be written", "evaluate --save", "can't be saved", 2),
         lambda bench: _locked(
             bench,
@@ -1067,6 +1072,17 @@ def _archive_after(change: Callable[[Path], object]) -> Callable[[Bench], list[o
     def arrange(bench: Bench) -> list[object]:
         change(bench.run())
         return _archive()(bench)
+
+
+def _of_run(command: str, *arguments: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: [command, bench.run(), *arguments]
+
+
+def _write_log(content: bytes) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        bench.run()
+        (bench.home / "LOG.md").write_bytes(content)
+        return ["log", "--output-root", bench.outputs, "--write", "LOG.md"]
 
     return arrange
 
@@ -1165,6 +1181,50 @@ ARCHIVES = [
     BadInput("a full disk", "restore", "can't be restored to", 2, _restore_after(lambda _: None), 45_000),
 ]
 
+
+def _unsealed(*arguments: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: [arguments[0], unseal(bench.run()), *arguments[1:]]
+
+
+EXPERIMENTS = [
+    BadInput("no run yet", "log", "There is no run in", 2, lambda _: ["log"]),
+    BadInput(
+        *("an unknown column", "log", "the nearest known one is learning_rate", 2),
+        lambda _: ["log", "--columns", "learningrate"],
+    ),
+    BadInput("a file in another encoding", "log --write", "is no text in UTF-8", 2, _write_log(b"\xff\xfe")),
+    BadInput(
+        *("a file with one of two marks", "log --write", "nobody can say what is to be replaced", 2),
+        _write_log(b"<!-- segtrail log: begin -->\n"),
+    ),
+    BadInput(
+        *("a column of one's own in the block", "log --write", "has a column 'Outcome'", 2),
+        _write_log(
+            b"<!-- segtrail log: begin -->\n| Run ID | Outcome |\n| --- | --- |\n<!-- segtrail log: end -->\n"
+        ),
+    ),
+    BadInput("an empty note", "note", "The note is empty", 2, _of_run("note", " ")),
+    BadInput("a note too long", "note", "at most 10,000 are taken", 2, _of_run("note", "x" * 10_001)),
+    BadInput("control characters", "note", "holds control characters", 2, _of_run("note", "\x1b[2J")),
+    BadInput(
+        *("an empty name", "signoff", "--name is empty", 2),
+        _of_run("signoff", "--name", "", "--meaning", "reviewed"),
+    ),
+    BadInput(
+        *("a run that is not sealed", "signoff", "is not sealed", 2),
+        _unsealed("signoff", "--name", "Ada", "--meaning", "reviewed"),
+    ),
+    BadInput(
+        *("a run that was changed", "signoff", "is not what was sealed", 1),
+        _run_file(
+            "train.log", _write(b"All went well."), "signoff", "--name", "Ada", "--meaning", "reviewed"
+        ),
+    ),
+    BadInput("a run that is not sealed", "tag", "is not sealed", 2, _unsealed("tag", "v0.2.0")),
+    BadInput("no repository", "tag", "lies in no git working copy", 2, _of_run("tag", "v0.2.0")),
+]
+
+
 GROUPS = {
     "Command line": COMMAND_LINE,
     "Configuration": CONFIGURATION,
@@ -1176,6 +1236,7 @@ GROUPS = {
     "Prediction": PREDICTION,
     "Your own data": OWN_DATA,
     "Archives": ARCHIVES,
+    "Experiment log": EXPERIMENTS,
     "Disk and rights": DISK_AND_RIGHTS,
 }
 

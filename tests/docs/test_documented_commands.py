@@ -55,6 +55,10 @@ WORK = {
     "record.signature": {"sign_run": "sign"},
     "record.timestamp": {"request_timestamp": "timestamp"},
     "record.ledger": {"anchor_run": "anchor"},
+    "experiment_log.make_log": {"make_log": "log"},
+    "record.notes": {"write_note": "note"},
+    "record.signoff": {"sign_off": "signoff"},
+    "tagging.tag_run": {"tag_run": "tag"},
     "experiment.seal_run": {"seal_later": "seal"},
     "archive.archive_run": {"archive_run": "archive"},
     "archive.restore_run": {"restore_run": "restore"},
@@ -79,6 +83,10 @@ def test_the_documents_show_every_command() -> None:
         "verify",
         "archive",
         "restore",
+        "log",
+        "note",
+        "signoff",
+        "tag",
         "cv",
         "init",
         "report",
@@ -112,6 +120,7 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(run_folder, "find_run", lambda *_, **__: run_folder.RunFolder(REPOSITORY))
     monkeypatch.setattr(run_folder.RunFolder, "read_state", lambda _: {})
     monkeypatch.setattr(segtrail_module("audit.verify"), "require_whole", lambda _: None)
+    monkeypatch.setattr(segtrail_module("record.seal"), "require_seal", lambda _: None)
     monkeypatch.setattr(segtrail_module("cli.signing_commands"), "signing_key", lambda _: object())
     monkeypatch.setattr(segtrail_module("cli.signing_commands"), "_new_passphrase", lambda _: None)
     monkeypatch.setattr(

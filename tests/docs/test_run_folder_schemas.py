@@ -34,7 +34,11 @@ JSON_FILES = {
 }
 STAGED_FILES = {**JSON_FILES, "regions.json": "regions.schema.json"}
 TABLES = {"history.csv": "history.table.json", "metrics_cases.csv": "metrics_cases.table.json"}
-SCHEMAS = [*STAGED_FILES.values(), "evaluation.schema.json", "journal.schema.json"]
+STATEMENTS = {
+    "addenda/note_YYYYMMDD_HHMMSS.json": "note.schema.json",
+    "addenda/signoff_YYYYMMDD_HHMMSS.json": "signoff.schema.json",
+}
+SCHEMAS = [*STAGED_FILES.values(), *STATEMENTS.values(), "evaluation.schema.json", "journal.schema.json"]
 METRIC_COLUMNS = metric_definitions(())  # explained where their table is
 PLACEHOLDERS = ("NETWORK", "RANK", "CASE", "DATASET", "YYYYMMDD", "HHMMSS", "NUMBER", "FILE")
 PARSERS = {"string": str, "integer": int, "number": float}
@@ -251,7 +255,7 @@ def test_a_file_that_is_not_documented_is_found(quick_run_dir: Path, tmp_path: P
     assert undocumented_files(run_dir) == ["predictions/surprise.txt"]
 
 
-@pytest.mark.parametrize(("file", "schema_name"), STAGED_FILES.items())
+@pytest.mark.parametrize(("file", "schema_name"), {**STAGED_FILES, **STATEMENTS}.items())
 def test_every_key_of_a_json_schema_is_explained_on_the_page(file: str, schema_name: str) -> None:
     section = documented_sections()[file]
     names = set(property_names(read_schema(schema_name))) - set(METRIC_COLUMNS)

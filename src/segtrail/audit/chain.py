@@ -12,6 +12,7 @@ from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Entry, find_breaks, find_cut, read_journal
 from segtrail.record.manifest import ADDENDA, LEFT_BY_SYSTEMS, REPORT, TEXT_SUFFIXES, fingerprint
 from segtrail.record.manifest import FILE_NAME as MANIFEST
+from segtrail.record.notes import NOTED
 from segtrail.record.run_folder import LOCK_FILE
 from segtrail.record.seal import SEALED
 
@@ -21,7 +22,7 @@ ADDENDA_TITLE = "What was added later is chained to the seal"
 # How a journal begins: of a new run, and of one that was made without a journal and sealed later.
 _OPENINGS = ("run opened", "journal begun")
 _BEHIND_EVALUATION = frozenset(
-    {"files listed", "report made", SEALED, "line dropped", "interrupted", "failed", "resumed"}
+    {"files listed", "report made", SEALED, "line dropped", "interrupted", "failed", "resumed", NOTED}
 )
 
 

@@ -53,7 +53,7 @@ def go_through(run_dir: Path, outcomes: Sequence[Outcome], entries: Sequence[Ent
         Point(3, "The configuration is resolved and kept", *_of(known["configuration"])),
         Point(4, "The training finished", *_answer(_training, run, known["history"], entries)),
         Point(5, "Metrics are per case, on full volumes", *_of(known["metrics"])),
-        Point(6, "The report was read", "not checked", "only a person can say so"),
+        Point(6, "The report was read", "not checked", _reading(known.get("signoff"))),
         Point(7, "The record is archived", "not checked", _archive(known["journal"])),
     ]
     return [point.printable() for point in points]
@@ -129,6 +129,12 @@ def _training(run: Mapping[str, Any], history: Outcome, entries: Sequence[Entry]
     times = "once" if len(resumed) == 1 else f"{len(resumed)} times"
     again = f", gone on with {times} under the same conditions" if resumed else ""
     return "pass", f"{'; '.join(history.evidence)}{again}"
+
+
+def _reading(signoffs: Outcome | None) -> str:
+    """What persons said of the run; whether they read the report is theirs to say."""
+    said = "" if signoffs is None or signoffs.status != "pass" else f"; {'; '.join(signoffs.evidence)}"
+    return f"only a person can say so{said}"
 
 
 def _archive(journal: Outcome) -> str:

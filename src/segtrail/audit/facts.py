@@ -10,6 +10,7 @@ from segtrail.audit.outcome import Outcome
 from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.journal import Entry
 from segtrail.record.manifest import TEXT_SUFFIXES
+from segtrail.record.notes import NOTED
 from segtrail.record.seal import SEALED
 
 TITLE = "The files tell what the journal saw"
@@ -26,7 +27,7 @@ _OF_OPENING = {
     "device": "device",
 }
 # What a journal says of while run.json stays as it is.
-_WITHOUT_STATE = frozenset({"data used", "line dropped", "files listed", "report made", SEALED})
+_WITHOUT_STATE = frozenset({"data used", "line dropped", "files listed", "report made", NOTED, SEALED})
 
 
 def check_facts(run_dir: Path, entries: Sequence[Entry]) -> Outcome:

@@ -36,6 +36,8 @@ from segtrail.audit.numbers import (
 from segtrail.audit.outcome import Check, Outcome
 from segtrail.audit.provenance import TITLE as PROVENANCE_TITLE
 from segtrail.audit.provenance import check_provenance
+from segtrail.audit.signoffs import TITLE as SIGNOFF_TITLE
+from segtrail.audit.signoffs import check_signoffs
 from segtrail.audit.witnesses import (
     CITED_TITLE,
     LEDGER_TITLE,
@@ -192,6 +194,7 @@ def _list_checks(
         Check("timestamp", TIMESTAMP_TITLE, lambda: check_timestamps(run_dir, request.tsa_certificate)),
         Check("ledger", LEDGER_TITLE, lambda: check_ledger(run_dir, request.ledger)),
         Check("addenda", ADDENDA_TITLE, lambda: check_addenda(run_dir, entries)),
+        Check("signoff", SIGNOFF_TITLE, lambda: check_signoffs(run_dir)),
         Check("configuration", CONFIG_TITLE, lambda: check_configuration(run_dir, entries)),
         Check("facts", FACTS_TITLE, lambda: check_facts(run_dir, entries)),
         Check("provenance", PROVENANCE_TITLE, lambda: check_provenance(run_dir, entries)),

@@ -9,6 +9,7 @@ import typer
 from segtrail.cli.answers import end_with
 from segtrail.cli.archive_commands import archive, restore
 from segtrail.cli.data_commands import check, download, init
+from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
 from segtrail.cli.repeat_commands import reproduce
@@ -46,6 +47,10 @@ for command in (
     anchor,
     archive,
     restore,
+    log,
+    note,
+    signoff,
+    tag,
     doctor,
 ):
     app.command()(command)

@@ -13,12 +13,13 @@ from segtrail.record.history import count_history
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Entry, find_breaks, read_journal
 from segtrail.record.links import refuse_links
+from segtrail.record.notes import NOTED
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import RunFolder
 from segtrail.training.checkpoint import FINDERS, CheckpointFolder, load_checkpoint
 
 # What may stand behind the line of a checkpoint that never came to be.
-_ENDINGS = frozenset({"interrupted", "failed", "line dropped"})
+_ENDINGS = frozenset({"interrupted", "failed", "line dropped", NOTED})
 _REMEDY = "Bring it back, or train anew."
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -40,6 +41,21 @@ def append_history(path: Path, row: HistoryRow) -> None:
 def count_history(path: Path) -> int:
     """Count the epochs on record; a line that was cut by a kill counts for none."""
     return len(_whole_lines(path)[1:]) if path.exists() else 0
+
+
+def count_epochs(path: Path) -> dict[str, int]:
+    """Count the epochs on record of each network, in the order of work.
+
+    Raises:
+        InputError: The file can't be read.
+    """
+    try:
+        rows = csv.DictReader(_whole_lines(path))
+        return dict(Counter(str(row.get("stage") or "main") for row in rows))
+    except OSError as error:
+        raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
+    except csv.Error as error:
+        raise InputError(f"{path.name} is damaged: {error}.") from None
 
 
 def roll_back_history(path: Path, n_rows: int) -> None:

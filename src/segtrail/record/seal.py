@@ -4,6 +4,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from segtrail.errors import InputError
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Entry, read_journal
 from segtrail.record.manifest import ADDENDA
@@ -25,6 +26,18 @@ def read_seal(run_dir: Path) -> Entry | None:
         return None
     seals = [entry for entry in read_journal(run_dir / JOURNAL) if entry.action == SEALED]
     return seals[-1] if seals else None
+
+
+def require_seal(run_dir: Path) -> Entry:
+    """Return the seal of a run.
+
+    Raises:
+        InputError: The run is not sealed, or its journal is damaged.
+    """
+    seal = read_seal(run_dir)
+    if seal is None:
+        raise InputError(f"{run_dir.name} is not sealed. `segtrail seal` seals a run that is finished.")
+    return seal
 
 
 def finish_seal(folder: RunFolder) -> None:

@@ -81,6 +81,13 @@ class Provenance(_Record):
     gaps: list[str] = Field(default_factory=list)
 
 
+class Parent(_Record):
+    """The run that another one extends."""
+
+    run_id: str
+    fingerprint: str | None = None
+
+
 class RunRecord(_Record):
     """run.json."""
 
@@ -94,6 +101,7 @@ class RunRecord(_Record):
     project: str = ""
     operator: str | None = None
     note: str = ""
+    parent: Parent | None = None
     device: Device | None = None
     environment: dict[str, Any] = Field(default_factory=dict)
     model: Model | None = None
@@ -202,6 +210,13 @@ class MetricsSummary(_Record):
     bootstrap: Bootstrap | None = None
     definitions: dict[str, Definition]
     splits: dict[Literal["val", "test"], dict[str, ClassSummary]]
+
+    def mean_over_classes(self, side: Literal["val", "test"], column: str) -> float | None:
+        """The mean, over the classes for which it is defined, of the mean of a metric over cases."""
+        found = [summary.metrics.get(column) for summary in self.splits.get(side, {}).values()]
+        means = [statistics.mean for statistics in found if statistics and statistics.mean is not None]
+        mean = sum(means) / len(means) if means else math.nan
+        return mean if math.isfinite(mean) else None
 
 
 class GuardEntry(_Record):

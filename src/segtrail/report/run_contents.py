@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from segtrail.config.quick_yaml import load_quickly
 from segtrail.errors import InputError
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
@@ -123,7 +124,7 @@ def read_run(run_dir: Path) -> RunContents:
     Raises:
         InputError: There is no run.json, or a file is damaged or of a newer schema.
     """
-    run = _read_json(run_dir / "run.json", RunRecord)
+    run = read_json_file(run_dir / "run.json", RunRecord)
     if run is None:
         raise InputError(
             f"{run_dir} holds no run.json, so it is no run folder. "
@@ -132,15 +133,15 @@ def read_run(run_dir: Path) -> RunContents:
     return RunContents(
         folder=run_dir,
         run=run,
-        history=_read_csv(run_dir / "history.csv", EpochRow) or [],
-        dataset=_read_json(run_dir / "dataset_summary.json", DatasetSummary),
-        cases=_read_csv(run_dir / "metrics_cases.csv", CaseRow),
-        metrics=_read_json(run_dir / "metrics_summary.json", MetricsSummary),
-        examples=_read_json(run_dir / "examples" / "examples.json", ExampleList),
-        config=_read_config(run_dir / "config_resolved.yaml"),
-        regions=_read_json(run_dir / "regions.json", Regions),
-        inference=_read_json(run_dir / "inference.json", Inference),
-        provenance=_read_json(run_dir / FOLDER / FILE_NAME, Provenance),
+        history=read_table(run_dir / "history.csv", EpochRow) or [],
+        dataset=read_json_file(run_dir / "dataset_summary.json", DatasetSummary),
+        cases=read_table(run_dir / "metrics_cases.csv", CaseRow),
+        metrics=read_json_file(run_dir / "metrics_summary.json", MetricsSummary),
+        examples=read_json_file(run_dir / "examples" / "examples.json", ExampleList),
+        config=read_config(run_dir / "config_resolved.yaml"),
+        regions=read_json_file(run_dir / "regions.json", Regions),
+        inference=read_json_file(run_dir / "inference.json", Inference),
+        provenance=read_json_file(run_dir / FOLDER / FILE_NAME, Provenance),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
     )
 
@@ -165,7 +166,12 @@ def _read_text(path: Path) -> str | None:
         raise InputError(f"{path} can't be read: {error.strerror}.") from None
 
 
-def _read_json(path: Path, model: type[_Model]) -> _Model | None:
+def read_json_file(path: Path, model: type[_Model]) -> _Model | None:
+    """Read a JSON file of a run; None where it is not there.
+
+    Raises:
+        InputError: It is damaged or of a newer schema.
+    """
     text = _read_text(path)
     if text is None:
         return None
@@ -173,13 +179,20 @@ def _read_json(path: Path, model: type[_Model]) -> _Model | None:
         values = json.loads(text)
     except json.JSONDecodeError as error:
         raise _damaged(path, f"line {error.lineno} is not valid JSON") from None
+    except (ValueError, RecursionError):  # numbers of thousands of digits, deep nesting
+        raise _damaged(path, "it is no JSON that can be read") from None
     if not isinstance(values, dict):
         raise _damaged(path, "it holds no JSON object")
     _check_schema_version(path, values.get("schema_version"))
     return _validated(path, model, values, "")
 
 
-def _read_csv(path: Path, model: type[_Model]) -> list[_Model] | None:
+def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
+    """Read a table of a run; None where it is not there.
+
+    Raises:
+        InputError: It is damaged or of a newer schema.
+    """
     text = _read_text(path)
     if text is None:
         return None
@@ -194,13 +207,18 @@ def _read_csv(path: Path, model: type[_Model]) -> list[_Model] | None:
     return rows
 
 
-def _read_config(path: Path) -> Mapping[str, Any] | None:
+def read_config(path: Path) -> Mapping[str, Any] | None:
+    """Read ``config_resolved.yaml`` as plain values; None where it is not there.
+
+    Raises:
+        InputError: It is damaged.
+    """
     text = _read_text(path)
     if text is None:
         return None
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError:
+        values = load_quickly(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise _damaged(path, "it is not valid YAML") from None
     if not isinstance(values, dict):
         raise _damaged(path, "it holds no sections")

@@ -1,0 +1,1 @@
+"""The experiment log: a table of runs, read from their folders alone."""

@@ -1,0 +1,1 @@
+"""A git tag that names a run."""
