@@ -42,7 +42,7 @@ class Comparison:
     def table(self) -> list[str]:
         """Return a table in Markdown of the candidates all of whose folds are done."""
         lines = [
-            "| candidate | Dice | difference (cases better) | NSD at 2 mm | HD95 (mm): mean, most | minutes a fold |",
+            "| candidate | Dice | difference (cases better) | NSD at 2 mm | HD95 (mm): mean, most | epoch (s) |",
             "| --- | --- | --- | --- | --- | --- |",
         ]
         base: dict[str, float] = {}
@@ -54,7 +54,7 @@ class Comparison:
             rows = _read_table(folder)
             dice = {row["case"]: float(row["dice"]) for row in rows}
             base = base or dice
-            lines.append(f"| {name} | {_describe(rows, dice, base)} | {_minutes(folder):.1f} |")
+            lines.append(f"| {name} | {_describe(rows, dice, base)} | {_fastest_epoch(folder):.1f} |")
         return lines
 
     def _cross_validate(self, name: str) -> None:
@@ -122,14 +122,20 @@ def _describe(rows: Sequence[Mapping[str, str]], dice: Mapping[str, float], base
     )
 
 
-def _minutes(folder: Path) -> float:
-    """Return the mean time that the training of a fold took."""
+def _fastest_epoch(folder: Path) -> float:
+    """Return the seconds of the fastest epoch of the last network: the one that other work disturbed the least."""
     record = json.loads((folder / "cv.json").read_text(encoding="utf-8"))
     runs = [folder.parents[1] / "runs" / fold["run_id"] for fold in record["folds"]]
-    states = [json.loads((run / "run.json").read_text(encoding="utf-8")) for run in runs]
-    return statistics.mean(state["seconds"]["train"] for state in states) / 60
+    histories = [_read_rows(run / "history.csv") for run in runs]
+    return min(
+        float(row["seconds"]) for rows in histories for row in rows if row["stage"] == rows[-1]["stage"]
+    )
 
 
 def _read_table(folder: Path) -> list[dict[str, str]]:
-    with (folder / "metrics_cases.csv").open(encoding="utf-8", newline="") as stream:
+    return _read_rows(folder / "metrics_cases.csv")
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
