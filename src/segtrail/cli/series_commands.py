@@ -1,8 +1,10 @@
 """Commands that train several runs that belong together: cv, seeds."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,36 +54,9 @@ def cv(
     as_json: Json = False,
 ) -> None:
     """Cross-validate: train a run for each fold, signed where there is a key, and pool the results of all cases."""
-    with sentences_for_errors(as_json) as answers:
-        sign_run = partial(sign_ended_run, key=signing_key(key), as_json=as_json)
-        options = {"--folds": folds, "--data": data, "--note": note, "--output-root": output_root}
-        if resume is not None:
-            given_too = [*filter(None, [config, config_file]), *(overrides or [])]
-            given_too += [*(["--folds"] if folds is not None else []), *(["--note"] if note else [])]
-            refuse_settings([*map(str, given_too)], "cross-validation")
-
-            from segtrail.record.cross_validation import CrossValidationFolder
-
-            folder = CrossValidationFolder.find(resume, (output_root or Path("outputs")).expanduser())
-
-            from segtrail.cross_validation.cross_validate import resume_cross_validation
-
-            command = ["segtrail", "cv", "--resume", resume, *option_words(options)]
-            result = resume_cross_validation(folder, data, narrator_for(as_json), command, sign_run)
-        else:
-            given = given_config("cv configs/cpu.yaml", config, config_file, overrides or [])
-            settings = given.load({"data_root": data, "output_root": output_root})
-
-            from segtrail.cross_validation.cross_validate import cross_validate
-
-            n_folds = _DEFAULT_FOLDS if folds is None else folds
-            command = ["segtrail", "cv", *given.words, *option_words({**options, "--folds": n_folds})]
-            result = cross_validate(settings, n_folds, narrator_for(as_json), note, command, sign_run)
-        if as_json:
-            print_json(result.as_mapping(), answers)
-        else:
-            for line in result.table():
-                typer.echo(line)
+    size = _Size("--folds", folds, _DEFAULT_FOLDS)
+    given = _Given(config_file, overrides or [], config, data, resume, note, output_root, key)
+    _carry_out("cv", "cross-validation", size, given, _cross_validation, as_json=as_json)
 
 
 def seeds(
@@ -116,36 +91,96 @@ def seeds(
     as_json: Json = False,
 ) -> None:
     """Train the same with several seeds, and tell how much of the result is chance."""
+    size = _Size("--n", n, _DEFAULT_SEEDS)
+    given = _Given(config_file, overrides or [], config, data, resume, note, output_root, key)
+    _carry_out("seeds", "series of seeds", size, given, _series_of_seeds, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How many runs a series has."""
+
+    option: str
+    given: int | None
+    default: int
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the command line of a series says."""
+
+    config_file: str | None
+    overrides: list[str]
+    config: Path | None
+    data: Path | None
+    resume: str | None
+    note: str
+    output_root: Path | None
+    key: Path | None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What finds, begins and goes on with one kind of series."""
+
+    folder: Any
+    begin: Callable[..., Any]
+    go_on: Callable[..., Any]
+
+
+def _cross_validation() -> _Work:
+    from segtrail.cross_validation.cross_validate import cross_validate, resume_cross_validation
+    from segtrail.record.cross_validation import CrossValidationFolder
+
+    return _Work(CrossValidationFolder, cross_validate, resume_cross_validation)
+
+
+def _series_of_seeds() -> _Work:
+    from segtrail.record.seeds import SeedsFolder
+    from segtrail.seed_series.repeat_seeds import repeat_with_seeds, resume_seeds
+
+    return _Work(SeedsFolder, repeat_with_seeds, resume_seeds)
+
+
+def _carry_out(
+    command: str, title: str, size: _Size, given: _Given, work: Callable[[], _Work], *, as_json: bool
+) -> None:
+    """Begin a series, or go on with one, and print what came of it."""
     with sentences_for_errors(as_json) as answers:
-        sign_run = partial(sign_ended_run, key=signing_key(key), as_json=as_json)
-        options = {"--n": n, "--data": data, "--note": note, "--output-root": output_root}
-        if resume is not None:
-            given_too = [*filter(None, [config, config_file]), *(overrides or [])]
-            given_too += [*(["--n"] if n is not None else []), *(["--note"] if note else [])]
-            refuse_settings([*map(str, given_too)], "series of seeds")
-
-            from segtrail.record.seeds import SeedsFolder
-
-            folder = SeedsFolder.find(resume, (output_root or Path("outputs")).expanduser())
-
-            from segtrail.seed_series.repeat_seeds import resume_seeds
-
-            command = ["segtrail", "seeds", "--resume", resume, *option_words(options)]
-            result = resume_seeds(folder, data, narrator_for(as_json), command, sign_run)
-        else:
-            given = given_config("seeds configs/quick.yaml", config, config_file, overrides or [])
-            settings = given.load({"data_root": data, "output_root": output_root})
-
-            from segtrail.seed_series.repeat_seeds import repeat_with_seeds
-
-            n_seeds = _DEFAULT_SEEDS if n is None else n
-            first = settings.train.seed
-            command = ["segtrail", "seeds", *given.words, *option_words({**options, "--n": n_seeds})]
-            result = repeat_with_seeds(
-                settings, range(first, first + n_seeds), narrator_for(as_json), note, command, sign_run
-            )
+        train = _go_on if given.resume is not None else _begin
+        sign_run = partial(sign_ended_run, key=signing_key(given.key), as_json=as_json)
+        result = train(command, title, size, given, work, narrator_for(as_json), sign_run)
         if as_json:
             print_json(result.as_mapping(), answers)
         else:
             for line in result.table():
                 typer.echo(line)
+
+
+def _begin(
+    command: str, _: str, size: _Size, given: _Given, work: Callable[[], _Work], *listeners: Any
+) -> Any:
+    narrator, sign_run = listeners
+    chosen = given_config(f"{command} configs/quick.yaml", given.config, given.config_file, given.overrides)
+    settings = chosen.load({"data_root": given.data, "output_root": given.output_root})
+    n_runs = size.default if size.given is None else size.given
+    words = ["segtrail", command, *chosen.words, *_options(given, {size.option: n_runs})]
+    return work().begin(settings, n_runs, narrator, given.note, words, sign_run)
+
+
+def _go_on(
+    command: str, title: str, size: _Size, given: _Given, work: Callable[[], _Work], *listeners: Any
+) -> Any:
+    narrator, sign_run = listeners
+    given_too = [*filter(None, [given.config, given.config_file]), *given.overrides]
+    given_too += [*([size.option] if size.given is not None else []), *(["--note"] if given.note else [])]
+    refuse_settings([*map(str, given_too)], title)
+    kind = work()
+    folder = kind.folder.find(given.resume, (given.output_root or Path("outputs")).expanduser())
+    words = ["segtrail", command, "--resume", str(given.resume), *_options(given, {})]
+    return kind.go_on(folder, given.data, narrator, words, sign_run)
+
+
+def _options(given: _Given, size: dict[str, Any]) -> list[str]:
+    named = {"--data": given.data, "--note": given.note, "--output-root": given.output_root}
+    return option_words({**size, **named})

@@ -1,6 +1,5 @@
 """Cross-validation: one ordinary run for each fold, gone on with where it was stopped, and all cases pooled."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,16 @@ from segtrail.config.schema import Config
 from segtrail.cross_validation.cross_validation_result import CrossValidationResult, pool_results
 from segtrail.dataset.folds import divide_into_folds, refuse_unfit_request
 from segtrail.experiment.checking import refuse_unsound
-from segtrail.experiment.recorded_config import read_recorded_config
 from segtrail.progress import Narrator
 from segtrail.record.cross_validation import CrossValidationFolder, CrossValidationRecord, FoldEntry
-from segtrail.record.local_paths import forget_paths
 from segtrail.record.run_folder import RunFolder
 from segtrail.report.wording import format_count
 from segtrail.run_series.series_work import SeriesWork
 from segtrail.run_series.train_series import (
-    alone_in,
-    note_resumption,
+    begun,
     opening_facts,
     read_data,
+    taken_up,
     train_what_is_missing,
     write_opening,
 )
@@ -84,22 +81,17 @@ def cross_validate(
     folds = divide_into_folds(data.usable, config.split, n_folds, data.left_out)
     facts = opening_facts(config, data, note, command)
     folder = CrossValidationFolder.create(Path(config.paths.output_root).expanduser())
-    try:
-        with alone_in(folder):
-            record = CrossValidationRecord(
-                cv_id=folder.series_id,
-                split_seed=config.split.seed,
-                n_folds=len(folds),
-                folds=[FoldEntry(fold=fold.number, val=fold.val, train=fold.train) for fold in folds],
-                **facts,
-            )
-            write_opening(folder, record, config)
-            _say_start(folder, record, data.description.name, narrator)
-            return _train(SeriesWork(folder, record, Folds(), config, command, narrator, on_sealed))
-    finally:
-        if not folder.record_file.exists():
-            shutil.rmtree(folder.path, ignore_errors=True)
-            forget_paths(folder.path)
+    with begun(folder):
+        record = CrossValidationRecord(
+            cv_id=folder.series_id,
+            split_seed=config.split.seed,
+            n_folds=len(folds),
+            folds=[FoldEntry(fold=fold.number, val=fold.val, train=fold.train) for fold in folds],
+            **facts,
+        )
+        write_opening(folder, record, config)
+        _say_start(folder, record, data.description.name, narrator)
+        return _train(SeriesWork(folder, record, Folds(), config, command, narrator, on_sealed))
 
 
 def resume_cross_validation(
@@ -127,11 +119,7 @@ def resume_cross_validation(
         TrainingFailed: A training had to stop.
         Interrupted: The user stopped it. The message of whatever stops it says how to go on.
     """
-    with alone_in(folder):
-        record = folder.read_record()
-        config = read_recorded_config(folder.path, folder.output_root, data_root)
-        work = SeriesWork(folder, record, Folds(), config, command, narrator, on_sealed)
-        note_resumption(work)
+    with taken_up(folder, Folds(), data_root, narrator, command, on_sealed) as work:
         return _train(work)
 
 

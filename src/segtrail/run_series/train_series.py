@@ -1,5 +1,6 @@
 """Training what is missing of a series, and writing down whatever ends it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,14 +14,15 @@ from segtrail.dataset.summary import dataset_fingerprint
 from segtrail.errors import CheckFailed, InputError, Interrupted, SegtrailError
 from segtrail.experiment.checking import CheckedData, read_and_check
 from segtrail.experiment.preparation import cache_folder, redactor_for
+from segtrail.experiment.recorded_config import read_recorded_config
 from segtrail.progress import Narrator
-from segtrail.record.local_paths import remember_paths
+from segtrail.record.local_paths import forget_paths, remember_paths
 from segtrail.record.resolved_config import write_resolved_config
-from segtrail.record.run_folder import describe_environment, utc_now
+from segtrail.record.run_folder import RunFolder, describe_environment, utc_now
 from segtrail.record.run_series import Resumption, SeriesFolder, SeriesRecord
 from segtrail.run_series.earlier_runs import describe_other_versions, fault_of_finished_run
 from segtrail.run_series.entry_training import train_entry
-from segtrail.run_series.series_work import SeriesWork
+from segtrail.run_series.series_work import SeriesKind, SeriesWork
 from segtrail.shell_words import quoted
 from segtrail.version import __version__
 
@@ -159,6 +161,41 @@ def _way_on(work: SeriesWork) -> str:
 
 def _command(folder: SeriesFolder[Any]) -> str:
     return f"segtrail {folder.KIND}"
+
+
+@contextmanager
+def begun(folder: SeriesFolder[Any]) -> Iterator[None]:
+    """Hold a new folder; where the record was not written, or was taken back, it goes again."""
+    try:
+        with alone_in(folder):
+            yield
+    finally:
+        if not folder.record_file.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+            forget_paths(folder.path)
+
+
+@contextmanager
+def taken_up(
+    folder: SeriesFolder[Any],
+    kind: SeriesKind,
+    data_root: Path | None,
+    narrator: Narrator,
+    command: list[str],
+    on_sealed: Callable[[RunFolder], None],
+) -> Iterator[SeriesWork]:
+    """Hold a series that was begun earlier, and give what is left of it.
+
+    Raises:
+        InputError: The record or the data can't be worked with, or the data are others than they were.
+        CheckFailed: The data did not pass their checks.
+    """
+    with alone_in(folder):
+        record = folder.read_record()
+        config = read_recorded_config(folder.path, folder.output_root, data_root)
+        work = SeriesWork(folder, record, kind, config, command, narrator, on_sealed)
+        note_resumption(work)
+        yield work
 
 
 @contextmanager

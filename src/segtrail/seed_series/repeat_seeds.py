@@ -1,24 +1,21 @@
 """Training the same with several seeds: one ordinary run for each, and what they have in common."""
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from segtrail.config.schema import Config
 from segtrail.errors import InputError
 from segtrail.experiment.checking import refuse_unsound
-from segtrail.experiment.recorded_config import read_recorded_config
 from segtrail.progress import Narrator
-from segtrail.record.local_paths import forget_paths
 from segtrail.record.run_folder import RunFolder, read_json
 from segtrail.record.seeds import SeedEntry, SeedsFolder, SeedsRecord
 from segtrail.run_series.series_work import SeriesWork
 from segtrail.run_series.train_series import (
-    alone_in,
-    note_resumption,
+    begun,
     opening_facts,
     read_data,
+    taken_up,
     train_what_is_missing,
     write_opening,
 )
@@ -67,7 +64,7 @@ def with_seed(config: Config, seed: int) -> Config:
 
 def repeat_with_seeds(
     config: Config,
-    seeds: Sequence[int],
+    n_seeds: int,
     narrator: Narrator,
     note: str,
     command: list[str],
@@ -77,7 +74,7 @@ def repeat_with_seeds(
 
     Args:
         config: The configuration.
-        seeds: The seeds, each once.
+        n_seeds: How many seeds, counted up from ``train.seed``.
         narrator: Hears of all that happens.
         note: A remark for the record.
         command: The command line that begins it.
@@ -92,25 +89,19 @@ def repeat_with_seeds(
         TrainingFailed: A training had to stop. The message says how to go on.
         Interrupted: The user stopped it. The message says how to go on.
     """
-    _refuse_unfit(seeds)
+    _refuse_unfit(n_seeds)
+    seeds = range(config.train.seed, config.train.seed + n_seeds)
     data = read_data(config, narrator)
     refuse_unsound(data, "trained on")
     facts = opening_facts(config, data, note, command)
     folder = SeedsFolder.create(Path(config.paths.output_root).expanduser())
-    try:
-        with alone_in(folder):
-            entries = [SeedEntry(seed=seed) for seed in seeds]
-            record = SeedsRecord(seeds_id=folder.series_id, seeds=entries, **facts)
-            write_opening(folder, record, config)
-            named = ", ".join(map(str, seeds))
-            narrator.say(
-                f"Seeds {folder.series_id}: {data.description.name}, trained with the seeds {named}."
-            )
-            return _train(SeriesWork(folder, record, Seeds(), config, command, narrator, on_sealed))
-    finally:
-        if not folder.record_file.exists():
-            shutil.rmtree(folder.path, ignore_errors=True)
-            forget_paths(folder.path)
+    with begun(folder):
+        entries = [SeedEntry(seed=seed) for seed in seeds]
+        record = SeedsRecord(seeds_id=folder.series_id, seeds=entries, **facts)
+        write_opening(folder, record, config)
+        named = ", ".join(map(str, seeds))
+        narrator.say(f"Seeds {folder.series_id}: {data.description.name}, trained with the seeds {named}.")
+        return _train(SeriesWork(folder, record, Seeds(), config, command, narrator, on_sealed))
 
 
 def resume_seeds(
@@ -138,11 +129,7 @@ def resume_seeds(
         TrainingFailed: A training had to stop.
         Interrupted: The user stopped it. The message of whatever stops it says how to go on.
     """
-    with alone_in(folder):
-        record = folder.read_record()
-        config = read_recorded_config(folder.path, folder.output_root, data_root)
-        work = SeriesWork(folder, record, Seeds(), config, command, narrator, on_sealed)
-        note_resumption(work)
+    with taken_up(folder, Seeds(), data_root, narrator, command, on_sealed) as work:
         return _train(work)
 
 
@@ -154,11 +141,8 @@ def _train(work: SeriesWork) -> SeedsResult:
     return result
 
 
-def _refuse_unfit(seeds: Sequence[int]) -> None:
-    if not 2 <= len(seeds) <= MOST_SEEDS:
+def _refuse_unfit(n_seeds: int) -> None:
+    if not 2 <= n_seeds <= MOST_SEEDS:
         raise InputError(
-            f"{len(seeds)} seeds are asked for; between 2 and {MOST_SEEDS} tell how much is chance."
+            f"{n_seeds} seeds are asked for; between 2 and {MOST_SEEDS} tell how much is chance."
         )
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-    if twice:
-        raise InputError(f"The seed {twice[0]} is given more than once; the same seed gives the same run.")
