@@ -29,6 +29,7 @@ JSON_FILES = {
     "inference.json": "inference.schema.json",
     "examples/examples.json": "examples.schema.json",
     "manifest.json": "manifest.schema.json",
+    "test_uses.json": "test_uses.schema.json",
     "provenance/provenance.json": "provenance.schema.json",
     "provenance/packages.json": "packages.schema.json",
 }

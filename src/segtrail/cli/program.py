@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from segtrail.cli.answers import end_with
+from segtrail.cli.card_commands import test_uses
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
@@ -41,6 +42,7 @@ for command in (
     sign,
     timestamp,
     anchor,
+    test_uses,
     doctor,
 ):
     app.command()(command)

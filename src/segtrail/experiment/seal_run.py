@@ -20,6 +20,7 @@ from segtrail.record.seal import (
     remove_empty_folders,
     remove_half_written,
 )
+from segtrail.record.uses_of_test_set import write_uses
 from segtrail.report.make import make_report
 from segtrail.training.checkpoint import hash_tensors
 
@@ -51,6 +52,7 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
     remove_half_written(folder.path)
     remove_unknown_provenance(folder.path)
     remove_empty_folders(folder.path)
+    write_uses(folder.path)
     fingerprint = write_manifest(folder.path, hash_tensors)
     folder.journal.write("files listed", manifest_sha256=fingerprint)
     reports = {}
