@@ -62,6 +62,7 @@ def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command
         "provenance": "pass",
         "history": "pass",
         "metrics": "pass",
+        "model_card": "pass",
         "data": "not checked",
         "rerun": "not checked",
     }
@@ -195,7 +196,7 @@ def zipped(run: Path) -> Path:
 
 def with_other_line_ends(run: Path) -> Path:
     for path in run.rglob("*"):
-        if path.suffix in (".csv", ".json", ".jsonl", ".log", ".yaml"):
+        if path.suffix in (".csv", ".json", ".jsonl", ".log", ".md", ".yaml"):
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     return run
 

@@ -62,6 +62,8 @@ WORK = {
     "experiment.check_data": {"check_data": "check"},
     "onboarding.initialise": {"initialise": "init"},
     "report.make": {"make_report": "report"},
+    "model_card.answers": {"read_answers": "card --answers"},
+    "model_card.completion": {"latest_card": "card"},
     "record.uses_of_test_set": {"find_uses": "test-uses"},
     "doctor": {"examine": "doctor"},
     "download.task": {"download_task": "data download"},

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from segtrail.cli.answers import end_with
-from segtrail.cli.card_commands import test_uses
+from segtrail.cli.card_commands import card, test_uses
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
@@ -42,6 +42,7 @@ for command in (
     sign,
     timestamp,
     anchor,
+    card,
     test_uses,
     doctor,
 ):
