@@ -32,6 +32,7 @@ def by_another_program(run: Path) -> None:
     (run / "model_card.md").write_text("".join(changed), encoding="utf-8", newline="\n")
 
 
+@pytest.mark.requirement("GOV-03")
 def test_words_that_were_changed_are_found(run: Path, segtrail: Command) -> None:
     chain_anew(run, edit_text("model_card.md", "## Limitations", "## Strengths"))
     check = check_of(run, segtrail)
@@ -39,6 +40,7 @@ def test_words_that_were_changed_are_found(run: Path, segtrail: Command) -> None
     assert check["evidence"] == ["model_card.md is not what the other files of the run give"]
 
 
+@pytest.mark.requirement("GOV-03")
 def test_a_figure_that_was_changed_is_found_whichever_program_made_the_card(
     run: Path, segtrail: Command
 ) -> None:

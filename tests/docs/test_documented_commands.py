@@ -86,6 +86,7 @@ def test_the_documents_show_every_command() -> None:
     } <= {arguments[0] for arguments in COMMANDS}
 
 
+@pytest.mark.requirement("DOC-01")
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_a_documented_command_is_understood(
     arguments: list[str], segtrail: Command, monkeypatch: pytest.MonkeyPatch

@@ -31,6 +31,7 @@ def explained_things() -> Iterator[str]:
         yield from CODE.findall(re.sub(r"```.*?```", "", page, flags=re.DOTALL))
 
 
+@pytest.mark.requirement("GOV-05")
 @pytest.mark.parametrize("name", named_things())
 def test_a_file_or_key_that_is_named_is_explained_elsewhere(name: str) -> None:
     assert name in set(explained_things())
@@ -62,6 +63,7 @@ def test_every_text_has_a_table_and_a_dated_source(framework: str) -> None:
     assert "| supported by | left to people |" in section
 
 
+@pytest.mark.requirement("GOV-05")
 def test_nothing_is_said_to_be_met() -> None:
     assert not re.search(r"\b(compl(y|ies|iant|iance)|conform|certif|fulfil)", PAGE, re.IGNORECASE)
     assert "supports" in PAGE.lower()

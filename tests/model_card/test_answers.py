@@ -58,6 +58,7 @@ def test_the_card_of_a_run_is_printed_as_it_is(run: Path, segtrail: Command) -> 
     assert open_answers(run, segtrail) == sorted(open_answers(run, segtrail), key=IDS.index) == IDS
 
 
+@pytest.mark.requirement("GOV-02")
 def test_answers_make_a_card_in_the_addenda_and_are_counted(run: Path, segtrail: Command) -> None:
     before = (run / "model_card.md").read_bytes()
     assert "8 of 8 answers of a person are missing" in evidence(run, segtrail)
@@ -132,6 +133,7 @@ def test_machine_paths_are_taken_out_of_answers(run: Path, segtrail: Command) ->
     assert str(Path.home()) not in card.read_text(encoding="utf-8")
 
 
+@pytest.mark.requirement("SAF-02")
 @pytest.mark.parametrize(
     ("change", "words"),
     [

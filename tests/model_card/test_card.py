@@ -59,6 +59,7 @@ def test_a_sealed_run_has_its_card_and_the_manifest_lists_it(quick_run_dir: Path
     assert "model_card.md" in listed
 
 
+@pytest.mark.requirement("GOV-01")
 @pytest.mark.parametrize("run_name", ["quick_run_dir", "staged_run_dir"])
 def test_the_library_of_hugging_face_reads_the_card_and_its_figures(
     run_name: str, request: pytest.FixtureRequest
@@ -83,6 +84,7 @@ def test_the_library_writes_the_same_figures_again(quick_run_dir: Path) -> None:
     assert again.data.eval_results == card.data.eval_results
 
 
+@pytest.mark.requirement("GOV-02")
 def test_what_only_a_person_can_write_is_marked(quick_run_dir: Path) -> None:
     card = card_of(quick_run_dir)
     assert sorted(open_questions(card)) == sorted(question.id for question in QUESTIONS)

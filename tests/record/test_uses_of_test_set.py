@@ -30,6 +30,7 @@ def test_a_sealed_run_keeps_that_it_measured_its_test_cases(quick_run_dir: Path)
     assert [(use["run_id"], use["kind"]) for use in kept["uses"]] == [(quick_run_dir.name, "run")]
 
 
+@pytest.mark.requirement("GOV-04")
 def test_a_second_run_on_the_same_test_cases_counts_the_first(
     tmp_path: Path, tiny_config: Path, segtrail: Command
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_run_without_test_cases_keeps_no_such_file_and_is_told_so(
     assert "has no test cases" in result.stderr
 
 
+@pytest.mark.requirement("GOV-04")
 def test_a_saved_evaluation_is_one_more_use(run: Path, quick_run_dir: Path, segtrail: Command) -> None:
     data = quick_run_dir.parents[2] / "data"
     assert segtrail("evaluate", run, data, "--cases", "case_0,case_4", "--save").exit_code == 0
