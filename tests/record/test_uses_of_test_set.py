@@ -81,12 +81,26 @@ def test_a_copy_of_a_run_is_no_second_use(run: Path, segtrail: Command) -> None:
     assert uses_of(run, segtrail) == [("run", 1)]
 
 
-@pytest.mark.parametrize("damage", ["removed", "damaged"])
+def test_a_saved_evaluation_of_a_run_that_was_not_evaluated_itself_counts(
+    run: Path, quick_run_dir: Path, segtrail: Command
+) -> None:
+    other = copy_run(run, run.with_name("run_20200101_000000"))
+    data = quick_run_dir.parents[2] / "data"
+    assert segtrail("evaluate", other, data, "--cases", "case_4", "--save").exit_code == 0
+    lines = (other / "journal.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if '"evaluated"' not in line]
+    (other / "journal.jsonl").write_text("".join(kept), encoding="utf-8")
+    (other / "metrics_cases.csv").unlink()
+    assert uses_of(run, segtrail) == [("run", 1), ("evaluation", 1)]
+
+
+@pytest.mark.parametrize("damage", ["removed", "damaged", "silent"])
 def test_a_run_whose_journal_can_not_be_read_is_named(run: Path, segtrail: Command, damage: str) -> None:
     other = copy_run(run, run.with_name("run_20200101_000000"))
+    left = {"removed": None, "damaged": "no journal\n", "silent": ""}[damage]
     (other / "journal.jsonl").unlink()
-    if damage == "damaged":
-        (other / "journal.jsonl").write_text("no journal\n", encoding="utf-8")
+    if left is not None:
+        (other / "journal.jsonl").write_text(left, encoding="utf-8")
     answer = json.loads(segtrail("test-uses", run, "--json").stdout)
     assert answer["unread"] == [other.name]
-    assert "Not read, since its journal is missing or damaged" in segtrail("test-uses", run).stdout
+    assert "Its journal does not say what was measured: run_2020" in segtrail("test-uses", run).stdout

@@ -113,7 +113,7 @@ def _print_uses(uses: "UsesOfTestSet") -> None:
         what = "evaluation of the run" if use.kind == "run" else "saved evaluation"
         typer.echo(f"{use.time_utc}  {use.run_id}  {what}: {use.n_cases} of {uses.n_cases} cases")
     for name in uses.unread:
-        typer.echo(f"Not read, since its journal is missing or damaged: {name}")
+        typer.echo(f"Its journal does not say what was measured: {name}")
     typer.echo(
         f"The test cases of {uses.run_id} were measured {_times(len(uses.uses))} by "
         f"{len({use.run_id for use in uses.uses})} of {uses.n_runs_read} runs beside it, itself included. "

@@ -98,7 +98,7 @@ def _title(contents: RunContents, answers: Mapping[str, str]) -> str:
 
 
 def _what_it_is(contents: RunContents) -> str:
-    description = as_sentence(str((contents.config or {}).get("project", {}).get("description") or ""))
+    description = as_sentence(str(((contents.config or {}).get("project") or {}).get("description") or ""))
     purpose = [plain(description)] if description else []
     facts = as_markdown([Facts(facts_at_a_glance(contents))])
     return "\n\n".join(["## What it is", *purpose, facts])
@@ -153,10 +153,13 @@ def _uses_of_test_set(uses: UsesOfTestSet | None, contents: RunContents) -> list
         return ["How often the test cases were measured is not on record."]
     runs = {use.run_id for use in uses.uses if use.kind == "run"}
     saved = sum(use.kind == "evaluation" for use in uses.uses)
-    unread = f" {format_count(len(uses.unread), 'run')} could not be read." if uses.unread else ""
+    itself = ", this one included," if contents.run.run_id in runs else ""
+    unread = (
+        f" The journals of {format_count(len(uses.unread), 'more run')} don't say." if uses.unread else ""
+    )
     return [
         f"When this run was sealed, its {format_count(uses.n_cases, 'test case')} had been measured by "
-        f"{format_count(len(runs), 'run')}, this one included, and in {format_count(saved, 'saved evaluation')}: "
+        f"{format_count(len(runs), 'run')}{itself} and in {format_count(saved, 'saved evaluation')}: "
         f"{format_count(uses.n_runs_read, 'run')} in its output folder told so.{unread} What lies elsewhere or was not "
         "saved is not counted."
     ]

@@ -65,7 +65,7 @@ def _of_data(dataset: DatasetSummary | None, config: Any) -> Iterator[str]:
         yield (
             f"Cases belong to {format_count(len(groups), 'group')}, which are patients or centres; each is on one side."
         )
-    elif config.get("split", {}).get("groups"):
+    elif (config.get("split") or {}).get("groups"):
         yield "Groups of cases, which are patients or centres, stand in config_resolved.yaml; each is on one side."
     else:
         yield (

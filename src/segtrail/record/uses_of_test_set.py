@@ -14,6 +14,7 @@ from segtrail.record.run_folder import read_json
 
 FILE_NAME = "test_uses.json"
 SCHEMA_VERSION = 1
+_TABLE = "metrics_cases.csv"
 # Cases by their hashes: a scan is the same where its voxels or the bytes of its file are.
 _Cases = Mapping[str, frozenset[str]]
 _Kind = Literal["run", "evaluation"]
@@ -45,7 +46,7 @@ class UsesOfTestSet:
         n_cases: Its test cases.
         n_runs_read: The runs beside it whose journals were read, itself included.
         uses: Every time that one of these cases was measured, the earliest first.
-        unread: Folders of runs whose journals are missing or damaged, so that they may hide more.
+        unread: Folders of runs whose journals do not say what was measured, so that they may hide more.
     """
 
     run_id: str
@@ -104,19 +105,20 @@ def find_uses(run_dir: Path) -> UsesOfTestSet | None:
 
 def _runs_beside(run_dir: Path) -> list[Path]:
     """List the folders in which something was measured, the run's own included."""
-    signs = (JOURNAL, "metrics_cases.csv")
+    signs = (JOURNAL, _TABLE)
     folders = [path for path in run_dir.resolve().parent.iterdir() if path.is_dir()]
     return sorted(path for path in folders if any((path / sign).is_file() for sign in signs))
 
 
 def _uses_of_run(run_dir: Path, wanted: Sequence[frozenset[str]]) -> Iterator[Use]:
     entries = read_journal(run_dir / JOURNAL)
-    evaluated = next((entry for entry in reversed(entries) if entry.action == "evaluated"), None)
-    if evaluated is None:
-        return
     run_id = str(read_json(run_dir / "run.json")["run_id"])
-    voxels = _cases_of(read_json(run_dir / "dataset_summary.json"))
-    yield from _use(run_id, "run", evaluated, voxels, wanted)
+    evaluated = next((entry for entry in reversed(entries) if entry.action == "evaluated"), None)
+    if evaluated is not None:
+        voxels = _cases_of(read_json(run_dir / "dataset_summary.json"))
+        yield from _use(run_id, "run", evaluated, voxels, wanted)
+    elif (run_dir / _TABLE).is_file():
+        raise InputError(f"The journal of {run_id} does not say which cases were measured.")
     for folder in (run_dir / "evaluations", run_dir / ADDENDA / "evaluations"):
         for path in sorted(folder.glob(f"*/{DATA_ACCESS}")):
             for entry in read_journal(path):
