@@ -100,7 +100,7 @@ def test_the_data_stand_with_licence_source_and_cases_of_each_side(quick_run_dir
 def test_the_failed_cases_and_the_findings_of_checks_are_failure_modes(run: Path) -> None:
     change_rows(run, lambda row: row.update(status="missed", dice="0.0") if row["case"] == "case_3" else None)
     told = section(card_of(run), "Failure modes")
-    assert "Cases that failed: case_3 (ball, missed: nothing was predicted)." in told
+    assert "Missed (there, nothing predicted): case_3 (ball)." in told
     assert "27 of 28 checks passed" in told
     assert "label-border, warning" in told
     assert told.index("| case_3 |") < told.index("| case_2 |"), "the lowest Dice first"
