@@ -211,8 +211,9 @@ def write(name: str, content: bytes) -> Change:
 
 
 def forge_distances(run: Path) -> None:
-    """Forge HD95 in the table, and all that the summary says of it."""
+    """Forge HD95 in the table, and all that summary and model card say of it."""
     from segtrail.evaluation.statistics import summarise
+    from segtrail.model_card.card import write_card
 
     change_cell("metrics_cases.csv", "hd95_mm", "0.5")(run)
     with (run / "metrics_cases.csv").open(encoding="utf-8", newline="") as stream:
@@ -223,6 +224,7 @@ def forge_distances(run: Path) -> None:
     forged = asdict(summarise([float(row["hd95_mm"]) for row in rows], **how))
     summary["splits"]["val"]["ball"]["metrics"]["hd95_mm"] = forged
     path.write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    write_card(run)
 
 
 def chain_anew(run: Path, change: Change) -> None:

@@ -14,6 +14,7 @@ Command = Callable[..., Any]
 TEXT = (".csv", ".json", ".jsonl", ".log", ".yaml")
 
 
+@pytest.mark.requirement("VER-02")
 @pytest.mark.slow
 def test_twenty_honest_runs_moved_copied_zipped_and_checked_out_raise_no_alarm(
     tmp_path: Path, tiny_config: Path, staged_config: Path, segtrail: Command

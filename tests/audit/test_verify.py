@@ -31,6 +31,7 @@ def evidence(answer: str) -> str:
     return "\n".join(text for check in json.loads(answer)["checks"] for text in check["evidence"])
 
 
+@pytest.mark.requirement("VER-01")
 @pytest.mark.parametrize(
     ("change", "words"),
     [(change, words) for _, change, words in TAMPERINGS],
@@ -70,6 +71,7 @@ def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command
         "provenance": "pass",
         "history": "pass",
         "metrics": "pass",
+        "model_card": "pass",
         "data": "not checked",
         "rerun": "not checked",
     }
@@ -102,6 +104,7 @@ def test_changed_data_are_named(tmp_path: Path, quick_run_dir: Path, segtrail: C
     assert "dataset.json is another file than the run read" in evidence(result.stdout)
 
 
+@pytest.mark.requirement("VER-03")
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -203,7 +206,7 @@ def zipped(run: Path) -> Path:
 
 def with_other_line_ends(run: Path) -> Path:
     for path in run.rglob("*"):
-        if path.suffix in (".csv", ".json", ".jsonl", ".log", ".yaml"):
+        if path.suffix in (".csv", ".json", ".jsonl", ".log", ".md", ".yaml"):
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     return run
 
@@ -212,6 +215,7 @@ def renamed(run: Path) -> Path:
     return run.rename(run.with_name("a copy of the run"))
 
 
+@pytest.mark.requirement("VER-02")
 @pytest.mark.parametrize("treat", [moved, zipped, with_other_line_ends, renamed])
 def test_honest_treatment_raises_no_alarm(
     run: Path, segtrail: Command, treat: Callable[[Path], Path]
@@ -262,6 +266,7 @@ def test_a_run_that_is_not_finished_does_not_hold(
     assert "is sealed already" in again.stderr
 
 
+@pytest.mark.requirement("REC-03")
 @pytest.mark.usefixtures("binding_permissions")
 def test_a_sealed_run_is_read_only(quick_run_dir: Path) -> None:
     with pytest.raises(PermissionError):
@@ -270,12 +275,14 @@ def test_a_sealed_run_is_read_only(quick_run_dir: Path) -> None:
         (quick_run_dir / "predictions" / "more.nii.gz").touch()
 
 
+@pytest.mark.requirement("REC-07")
 def test_a_report_made_again_is_the_same_file(run: Path, segtrail: Command) -> None:
     result = segtrail("report", run, "--json")
     assert json.loads(result.stdout)["report"] == str(run / "report.pdf")
     assert segtrail("verify", run).exit_code == 0
 
 
+@pytest.mark.requirement("REC-03")
 def test_another_report_comes_to_the_addenda(
     run: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +299,7 @@ def test_another_report_comes_to_the_addenda(
     assert segtrail("verify", run).exit_code == 1
 
 
+@pytest.mark.requirement("SAF-06")
 def test_verifying_does_not_import_torch(quick_run_dir: Path) -> None:
     code = "import sys; from segtrail.cli import main\ntry: main(sys.argv[1:])\nfinally: print('torch' in sys.modules)"
     done = subprocess.run(

@@ -61,6 +61,7 @@ def test_without_a_witness_a_run_written_anew_passes(run: Path, segtrail: Comman
     assert segtrail("verify", run).exit_code == 0
 
 
+@pytest.mark.requirement("VER-04")
 @pytest.mark.parametrize("keys", ["p256", "ed25519"], indirect=True)
 def test_a_signed_run_passes_and_one_written_anew_does_not(
     signed: Path, keys: dict[str, Path], segtrail: Command

@@ -229,6 +229,29 @@ def _unknown_run(*command: str) -> Callable[[Bench], list[object]]:
     return lambda bench: [command[0], "nowhere", *command[1:], "--output-root", bench.outputs]
 
 
+def _answers(line: str) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        run = bench.run()
+        text = f"schema_version: 1\nrun_id: {run.name}\nanswers:\n  {line}\n"
+        (bench.home / "answers.yaml").write_text(text, encoding="utf-8")
+        return ["card", run, "--answers", "answers.yaml"]
+
+    return arrange
+
+
+def _damaged_card(bench: Bench) -> list[object]:
+    run = bench.run()
+    (run / "model_card.md").write_bytes(b"\xff\xfe")
+    return ["card", run]
+
+
+def _without_test_cases(bench: Bench) -> list[object]:
+    run = bench.run()
+    path = run / "dataset_summary.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"test"', '"unused"'), encoding="utf-8")
+    return ["test-uses", run]
+
+
 def _no_run_yet(bench: Bench) -> list[object]:
     return ["report", "latest", "--output-root", bench.outputs]
 
@@ -609,6 +632,21 @@ RUNS = [
     ),
     BadInput("no such run", "verify", "neither a run folder nor the ID of a run", 2, _unknown_run("verify")),
     BadInput("a sealed run", "seal", "is sealed already", 2, lambda bench: ["seal", bench.run()]),
+    BadInput("no such run", "card", "neither a run folder nor the ID of a run", 2, _unknown_run("card")),
+    BadInput("answers to no question", "card --answers", "Did you mean ethics?", 2, _answers("ethic: x")),
+    BadInput(
+        "answers that are no YAML", "card --answers", "is not valid YAML in line", 2, _answers("ethics: [")
+    ),
+    BadInput(
+        *("no such file of answers", "card --answers", "There is no file", 2),
+        lambda bench: ["card", bench.run(), "--answers", "nowhere.yaml"],
+    ),
+    BadInput(
+        *("a template over a file", "card --template", "is there already, and is kept", 2),
+        lambda bench: ["card", bench.run(), "--template", "data/dataset.json"],
+    ),
+    BadInput("model_card.md damaged", "card", "is no text in UTF-8", 2, _damaged_card),
+    BadInput("no test cases", "test-uses", "has no test cases", 2, _without_test_cases),
 ]
 
 CHECKPOINTS = [

@@ -67,6 +67,7 @@ def assert_nothing_is_lost_or_half_written(home: Path, before: dict[Path, str]) 
             assert json.loads(state.read_text(encoding="utf-8"))["status"] == "failed"
 
 
+@pytest.mark.requirement("SAF-04")
 @pytest.mark.parametrize(
     "item", [item for _, item in CASES], ids=[f"{group}-{item.what}" for group, item in CASES]
 )

@@ -29,6 +29,7 @@ def test_help_imports_neither_torch_nor_monai() -> None:
     assert run_python("-c", code).stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.requirement("SAF-06")
 def test_the_report_of_a_run_imports_neither_torch_nor_monai(quick_run_dir: Path) -> None:
     code = (
         "import sys\nfrom segtrail.cli import main\n"

@@ -6,6 +6,7 @@ from segtrail.config.load import load_config
 from segtrail.errors import InputError
 
 
+@pytest.mark.requirement("TRN-07")
 @pytest.mark.parametrize(
     ("text", "found", "nearest"),
     [
@@ -105,6 +106,7 @@ def test_a_merge_key_of_yaml_takes_over_the_keys_of_an_anchor(load):
     assert load(text).augment.contrast.probability == 0.9
 
 
+@pytest.mark.requirement("SAF-02")
 def test_yaml_that_would_run_code_is_refused(refusal, tmp_path):
     code = f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{tmp_path}/ran']]"
     assert "not valid YAML" in refusal(f"project: {{name: {code}}}")

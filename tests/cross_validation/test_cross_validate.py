@@ -84,6 +84,7 @@ def only_cv(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.requirement("TRN-06")
 def test_every_case_is_validated_once_by_a_run_that_did_not_train_on_it(finished_cv_dir: Path) -> None:
     record = read_json(finished_cv_dir / "cv.json")
     assert sorted(case for fold in record["folds"] for case in fold["val"]) == [

@@ -46,6 +46,7 @@ def test_a_missing_file_is_found(folder, failed_checks):
     assert sentence.endswith("is not there")
 
 
+@pytest.mark.requirement("DAT-01")
 @pytest.mark.parametrize("part", ["imagesTr", "labelsTr"])
 def test_a_file_damaged_near_its_end_is_found(folder, failed_checks, part):
     path = folder.root / part / "case_0.nii.gz"
@@ -337,6 +338,7 @@ def test_images_of_the_test_set_are_no_strays(folder, failed_checks):
     assert failed_checks(folder) == {}
 
 
+@pytest.mark.requirement("DAT-01")
 def test_all_problems_are_told_at_once_with_what_to_do(folder, scan):
     folder.add_case("empty", image(), np.zeros(SHAPE, np.uint8))
     folder.add_case("short", np.full(SHAPE, np.nan, np.float32), label((12, 10, 9)))

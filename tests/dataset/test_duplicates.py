@@ -115,6 +115,7 @@ def test_flat_images_do_not_look_alike():
     assert alike(grey=np.full((12, 10, 8), 10), white=np.full((12, 10, 8), 20)) == []
 
 
+@pytest.mark.requirement("DAT-04")
 def test_an_altered_copy_in_a_data_set_is_a_warning(make_dataset, failed_checks):
     folder = make_dataset(2)
     altered = read(folder, "imagesTr/case_1.nii.gz") * 1.3 + np.random.default_rng(0).normal(

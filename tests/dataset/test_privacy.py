@@ -28,6 +28,7 @@ def signs_in_header(field, text):
     return found
 
 
+@pytest.mark.requirement("DAT-05")
 @pytest.mark.parametrize(
     ("stem", "what"),
     [
@@ -102,6 +103,7 @@ def test_the_names_of_a_case_and_its_group_count_too():
     ]
 
 
+@pytest.mark.requirement("DAT-05")
 @pytest.mark.parametrize(
     ("field", "text"),
     [

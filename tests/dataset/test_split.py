@@ -90,6 +90,7 @@ def test_groups_of_the_description_and_of_the_configuration_come_to_one_side():
         assert len({result.side(case) for case in ("la_000", "la_001", "la_005")}) == 1
 
 
+@pytest.mark.requirement("DAT-03")
 @given(
     seed=st.integers(0, 2**62),
     val_frac=st.floats(0.05, 0.95),
@@ -156,6 +157,7 @@ def test_the_hash_changes_with_any_side():
     assert len({result.hash for result in named}) == 3
 
 
+@pytest.mark.requirement("DAT-03")
 def test_real_files_that_hold_one_scan_come_to_one_side(make_dataset, scan):
     folder = make_dataset(4)
     twin = np.random.default_rng(0).integers(1, 50, size=(8, 8, 8)).astype(np.int16)

@@ -70,6 +70,9 @@ WORK = {
     "experiment.check_data": {"check_data": "check"},
     "onboarding.initialise": {"initialise": "init"},
     "report.make": {"make_report": "report"},
+    "model_card.answers": {"read_answers": "card --answers"},
+    "model_card.completion": {"latest_card": "card"},
+    "record.uses_of_test_set": {"find_uses": "test-uses"},
     "doctor": {"examine": "doctor"},
     "download.task": {"download_task": "data download"},
 }
@@ -97,6 +100,7 @@ def test_the_documents_show_every_command() -> None:
     } <= {arguments[0] for arguments in COMMANDS}
 
 
+@pytest.mark.requirement("DOC-01")
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_a_documented_command_is_understood(
     arguments: list[str], segtrail: Command, monkeypatch: pytest.MonkeyPatch

@@ -29,6 +29,7 @@ JSON_FILES = {
     "inference.json": "inference.schema.json",
     "examples/examples.json": "examples.schema.json",
     "manifest.json": "manifest.schema.json",
+    "test_uses.json": "test_uses.schema.json",
     "provenance/provenance.json": "provenance.schema.json",
     "provenance/packages.json": "packages.schema.json",
 }
@@ -131,6 +132,7 @@ def test_a_schema_is_valid_json_schema_2020_12(name: str) -> None:
     Draft202012Validator.check_schema(schema)
 
 
+@pytest.mark.requirement("DOC-02")
 @pytest.mark.parametrize(("file", "schema_name"), JSON_FILES.items())
 def test_a_json_file_of_a_run_follows_its_schema(quick_run_dir: Path, file: str, schema_name: str) -> None:
     assert problems(schema_name, json.loads((quick_run_dir / file).read_text(encoding="utf-8"))) == []
@@ -240,6 +242,7 @@ def test_an_evaluation_follows_its_schema_printed_and_saved(
     assert problems("evaluation.schema.json", saved[0]) == []
 
 
+@pytest.mark.requirement("REC-01")
 def test_every_file_of_a_run_is_documented(
     saved_evaluation: tuple[dict[str, Any], Path], staged_run_dir: Path
 ) -> None:
@@ -255,6 +258,7 @@ def test_a_file_that_is_not_documented_is_found(quick_run_dir: Path, tmp_path: P
     assert undocumented_files(run_dir) == ["predictions/surprise.txt"]
 
 
+@pytest.mark.requirement("DOC-02")
 @pytest.mark.parametrize(("file", "schema_name"), {**STAGED_FILES, **STATEMENTS}.items())
 def test_every_key_of_a_json_schema_is_explained_on_the_page(file: str, schema_name: str) -> None:
     section = documented_sections()[file]

@@ -75,6 +75,7 @@ def test_names_may_begin_with_a_dot_and_files_of_macos_may_lie_anywhere(unpack, 
     assert {path.name for path in (tmp_path / "data" / TASK).iterdir()} == {"dataset.json", "imagesTr"}
 
 
+@pytest.mark.requirement("DAT-06")
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [

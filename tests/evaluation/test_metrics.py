@@ -164,6 +164,7 @@ def test_a_class_in_neither_mask_is_left_out_with_every_metric_undefined():
     assert math.isnan(compute_dice(empty, empty))
 
 
+@pytest.mark.requirement("RES-03")
 def test_a_missed_class_scores_zero_and_the_diagonal_of_the_image():
     reference = box_mask((30, 40, 10), (3, 3, 3), (7, 7, 7))
     metrics = score(np.zeros_like(reference), reference, (1.0, 1.0, 12.0))
@@ -187,6 +188,7 @@ def test_surface_distances_of_an_empty_mask_are_refused():
         measure_surface_distances(mask, np.zeros_like(mask), (1.0, 1.0, 1.0))
 
 
+@pytest.mark.requirement("RES-02")
 @pytest.mark.filterwarnings("ignore:.*always_return_as_numpy:FutureWarning")
 @pytest.mark.parametrize("seed", range(4))
 def test_metrics_equal_those_of_monai_on_random_blobs(seed):
@@ -250,6 +252,7 @@ pairs_with_spacing = given(pair=mask_pairs(), spacing_mm=spacings)
 few_examples = settings(max_examples=60, deadline=None)
 
 
+@pytest.mark.requirement("RES-02")
 @few_examples
 @pairs_with_spacing
 def test_distances_of_any_masks_equal_those_from_every_pair_of_voxels(pair, spacing_mm):
@@ -344,6 +347,7 @@ def test_a_tolerance_is_written_as_shortly_as_it_can_be(tolerance_mm, column):
     assert nsd_column(tolerance_mm) == column
 
 
+@pytest.mark.requirement("RES-01")
 def test_every_reported_number_has_a_definition_in_the_order_of_the_columns():
     blob = random_blob(3)
     columns = list(score(blob, blob, tolerances_mm=(1.0, 1.5)).by_column())

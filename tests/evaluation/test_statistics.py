@@ -30,6 +30,7 @@ def test_one_value_has_a_mean_but_neither_spread_nor_interval():
     assert summary.interval is None
 
 
+@pytest.mark.requirement("RES-04")
 @pytest.mark.parametrize(("cases", "indicative"), [(2, True), (9, True), (10, False), (40, False)])
 def test_an_interval_is_indicative_below_ten_cases(cases, indicative):
     assert summarise([float(i) for i in range(cases)], seed=0).indicative is indicative
@@ -53,6 +54,7 @@ def test_the_interval_of_many_values_agrees_with_normal_theory():
     assert high == pytest.approx(values.mean() + half_width, abs=0.1 * half_width)
 
 
+@pytest.mark.requirement("RES-04")
 def test_about_95_of_100_intervals_hold_the_true_mean():
     generator = np.random.default_rng(11)
     held = 0

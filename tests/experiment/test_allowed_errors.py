@@ -35,6 +35,7 @@ def test_an_error_that_is_not_allowed_stops_the_training_before_a_run_folder(
     assert not (tmp_path / "outputs" / "runs").exists()
 
 
+@pytest.mark.requirement("DAT-02")
 def test_a_case_that_can_not_be_used_is_left_out_and_recorded(tmp_path, tiny_config, folder, segtrail):
     (folder / "labelsTr/case_1.nii.gz").unlink()
     result = segtrail("train", tiny_config, *SHORT, "data.allow=[files-readable]")

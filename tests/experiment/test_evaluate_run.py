@@ -33,6 +33,7 @@ def test_json_is_the_only_thing_on_standard_output(quick_run_dir: Path, segtrail
     assert set(answer["summary"]) == {"ball"}
 
 
+@pytest.mark.requirement("RES-07")
 def test_cases_that_the_run_has_seen_are_told_from_others(quick_run_dir: Path, segtrail: Command) -> None:
     answer = json.loads(segtrail("evaluate", quick_run_dir, data_of(quick_run_dir), "--json").stdout)
     sides = {entry["case"]: entry["split"] for entry in answer["cases"]}

@@ -54,6 +54,7 @@ def check(run: Path, segtrail: Command) -> dict[str, Any]:
     return next(check for check in checks if check["check"] == "provenance")
 
 
+@pytest.mark.requirement("REC-06")
 def test_a_run_names_the_commit_and_a_tag_that_came_later_is_found(
     tmp_path: Path, project: Path, tiny_config: Path, segtrail: Command
 ) -> None:
@@ -86,6 +87,7 @@ def test_changes_are_kept_without_paths_of_this_machine(
     assert str(tmp_path) not in patch
 
 
+@pytest.mark.requirement("REC-06")
 def test_without_git_a_run_ends_well_and_says_what_is_missing(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +101,7 @@ def test_without_git_a_run_ends_well_and_says_what_is_missing(
     assert any("not on record: " in line and "git is not installed" in line for line in found["evidence"])
 
 
+@pytest.mark.requirement("REC-06")
 def test_the_code_that_ran_lies_in_the_run(
     tmp_path: Path, project: Path, tiny_config: Path, segtrail: Command
 ) -> None:

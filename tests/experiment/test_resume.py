@@ -144,6 +144,7 @@ def interrupt(segtrail: Command, monkeypatch: pytest.MonkeyPatch, after: int, *c
         assert segtrail("train", *command).exit_code == 130
 
 
+@pytest.mark.requirement("TRN-03")
 def test_a_run_killed_at_any_write_ends_the_same(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_run_killed_at_any_write_ends_the_same(
     assert kill_at_each(tmp_path, segtrail, monkeypatch, 4, *command) > 10
 
 
+@pytest.mark.requirement("TRN-03")
 def test_a_run_of_two_stages_killed_in_any_of_them_ends_the_same(
     tmp_path: Path, staged_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +208,7 @@ def test_settings_are_refused_beside_resume(interrupted: Path, segtrail: Command
     assert "train.max_epochs=9 can't be given with it" in result.stderr
 
 
+@pytest.mark.requirement("TRN-04")
 def test_other_conditions_are_listed_and_refused(
     interrupted: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +232,7 @@ def result_files(run: Path) -> dict[str, bytes]:
     return {path.relative_to(run).as_posix(): path.read_bytes() for path in files}
 
 
+@pytest.mark.requirement("TRN-04")
 def test_what_goes_on_under_other_conditions_is_marked_for_good(interrupted: Path, segtrail: Command) -> None:
     state = read_state(interrupted)
     state["device"]["threads"] = 7
@@ -248,6 +252,7 @@ def test_changed_data_are_refused(tmp_path: Path, interrupted: Path, segtrail: C
     assert "data (was " in result.stderr
 
 
+@pytest.mark.requirement("TRN-05")
 def test_a_run_that_another_program_works_in_is_left_alone(interrupted: Path, segtrail: Command) -> None:
     from segtrail.record.run_folder import RunFolder
 

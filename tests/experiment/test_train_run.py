@@ -46,6 +46,7 @@ def without_times(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{key: value for key, value in row.items() if key not in measured} for row in rows]
 
 
+@pytest.mark.requirement("REC-01")
 def test_a_run_leaves_every_file_of_the_contract(quick_run_dir: Path) -> None:
     assert [name for name in CONTRACT if not (quick_run_dir / name).stat().st_size] == []
 
@@ -79,6 +80,7 @@ def test_checkpoints_open_with_weights_only_and_hold_config_and_epoch(quick_run_
         assert content["epoch"] >= 1
 
 
+@pytest.mark.requirement("REC-04")
 def test_no_machine_path_stands_in_any_file_of_a_run(quick_run_dir: Path) -> None:
     machine = [
         str(quick_run_dir.parents[2]).encode(),
@@ -93,6 +95,7 @@ def test_no_machine_path_stands_in_any_file_of_a_run(quick_run_dir: Path) -> Non
     assert found == []
 
 
+@pytest.mark.requirement("TRN-01")
 def test_the_same_seed_gives_the_same_history_with_any_number_of_workers(
     tmp_path: Path, tiny_config: Path, segtrail: Command
 ) -> None:
@@ -140,6 +143,7 @@ def test_another_seed_gives_another_history(tmp_path: Path, tiny_config: Path, s
     assert histories[0] != histories[1]
 
 
+@pytest.mark.requirement("TRN-02")
 def test_training_from_the_resolved_configuration_is_the_same_run(
     tmp_path: Path, tiny_config: Path, segtrail: Command
 ) -> None:
@@ -169,6 +173,7 @@ def test_a_run_is_trained_again_on_data_that_lie_elsewhere_now(
     )
 
 
+@pytest.mark.requirement("RES-05")
 def test_predictions_lie_on_the_grid_of_an_oblique_flipped_image(
     tmp_path: Path, make_dataset: Callable[..., Any], tiny_config: Path, segtrail: Command
 ) -> None:
@@ -256,6 +261,7 @@ def test_out_of_memory_names_remedies_with_numbers_that_fit(
     assert "patch.patch_size=[12,12,4]" in result.stderr
 
 
+@pytest.mark.requirement("DAT-02")
 def test_bad_data_leave_no_run_folder_behind(tmp_path: Path, tiny_config: Path, segtrail: Command) -> None:
     (tmp_path / "data" / "imagesTr" / "case_1.nii.gz").write_bytes(b"not a gzip")
     result = segtrail("train", tiny_config)

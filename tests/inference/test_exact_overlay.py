@@ -60,6 +60,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_work, "draw_case_panel", lambda path, *_, **__: path.touch())
 
 
+@pytest.mark.requirement("RES-05")
 @pytest.mark.parametrize("rotation", [np.eye(3), OBLIQUE], ids=["straight", "oblique"])
 @pytest.mark.parametrize("spacing", SPACINGS, ids=str)
 def test_all_48_axis_orders_give_the_same_prediction(run: segtrail.Run, spacing, rotation) -> None:

@@ -114,6 +114,7 @@ def test_the_labels_are_those_of_an_evaluation(tmp_path: Path, quick_run_dir: Pa
         assert made == (quick_run_dir / "predictions" / f"{case}.nii.gz").read_bytes()
 
 
+@pytest.mark.requirement("RES-06")
 def test_images_like_the_training_images_are_not_marked_and_others_are(
     tmp_path: Path, quick_run_dir: Path, predict: Predict
 ) -> None:
@@ -237,6 +238,7 @@ def another_network(_images: Path, _out: Path, run: Path) -> None:
     shutil.copy(run / "checkpoints" / "last.pt", run / "checkpoints" / "best.pt")
 
 
+@pytest.mark.requirement("SAF-05")
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -337,6 +339,7 @@ def test_a_record_with_values_of_other_types_is_refused(tmp_path: Path, path: li
         folder.read_record()
 
 
+@pytest.mark.requirement("SAF-05")
 def test_no_input_can_be_overwritten(images: Path, predict: Predict) -> None:
     before = files_in(images)
     for given in (images, images / "a.nii.gz"):
@@ -606,6 +609,7 @@ def test_a_folder_that_can_not_be_written_is_refused(tmp_path: Path, images: Pat
     assert "can't be written" in result.stderr
 
 
+@pytest.mark.requirement("REC-08")
 def test_a_journal_beside_the_results_says_which_images_were_used(
     tmp_path: Path, images: Path, predict: Predict
 ) -> None:

@@ -17,6 +17,7 @@ def old_file(tmp_path):
     return path
 
 
+@pytest.mark.requirement("REC-05")
 @pytest.mark.parametrize("function", ["replace", "chmod"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_write_that_fails_leaves_the_old_content_and_no_rest(old_file, monkeypatch, function, error):
@@ -30,6 +31,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_rest(old_file, monkeyp
     assert list(old_file.parent.iterdir()) == [old_file]
 
 
+@pytest.mark.requirement("REC-05")
 def test_a_process_killed_before_the_rename_leaves_the_old_content(old_file):
     program = "import os, sys; from pathlib import Path; from segtrail.atomic import write_text; "
     program += "os.fsync = lambda _: os._exit(9); write_text(Path(sys.argv[1]), 'new')"

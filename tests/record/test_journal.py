@@ -18,6 +18,7 @@ def write_lines(path: Path, n: int) -> list[bytes]:
     return path.read_bytes().splitlines(keepends=True)
 
 
+@pytest.mark.requirement("REC-02")
 def test_lines_are_numbered_chained_and_carry_who_and_when(tmp_path: Path) -> None:
     write_lines(tmp_path / "journal.jsonl", 3)
     entries = read_journal(tmp_path / "journal.jsonl")
@@ -65,6 +66,7 @@ def test_a_journal_can_be_chained_to_another(tmp_path: Path) -> None:
     assert find_breaks(read_journal(path)) != []
 
 
+@pytest.mark.requirement("REC-02")
 @given(st.integers(0, 4), st.sampled_from(["edit", "remove", "repeat", "swap"]))
 def test_every_change_of_a_line_breaks_the_chain_behind_it(
     tmp_path_factory: pytest.TempPathFactory, place: int, change: str

@@ -124,6 +124,7 @@ def test_a_known_folder_is_known_wherever_it_stands_in_a_sentence(context, path)
     assert "jane" not in text
 
 
+@pytest.mark.requirement("REC-04")
 @pytest.mark.parametrize(
     ("text", "secrets"),
     [

@@ -136,6 +136,7 @@ def test_more_classes_than_a_sentence_holds_are_given_by_their_range(make_run):
     assert "mean Dice values from 0.846 (organ 0) to 0.846 (organ 4) over 5 classes" in text
 
 
+@pytest.mark.requirement("RES-03")
 def test_failed_cases_are_named(make_run):
     run = make_run()
     run.write_cases([("la_008", "val"), ("la_009", "val")], ["left atrium"], failed="la_009")

@@ -43,6 +43,7 @@ def answer_of(result: Any) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.requirement("VER-05")
 def test_a_run_ends_with_the_same_bits_from_its_folder_and_its_data_alone(
     run: Path, data: Path, segtrail: Command
 ) -> None:
@@ -101,6 +102,7 @@ def test_another_device_than_the_recorded_one_is_a_condition(
     assert answer["history"]["first"]["where"] == "main, epoch 1"
 
 
+@pytest.mark.requirement("SAF-03")
 def test_other_code_is_refused_and_the_archived_code_gives_the_same_bits_once_it_is_trusted(
     run: Path, data: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +138,7 @@ def test_own_code_that_has_changed_is_taken_from_the_run(own_run: Path, segtrail
     assert answer_of(segtrail(*command))["verdict"] == "bitwise"
 
 
+@pytest.mark.requirement("SAF-03")
 @pytest.mark.parametrize(
     "name", ["../outside.py", "/outside.py", "program/../../outside.py", "other/part.py"]
 )

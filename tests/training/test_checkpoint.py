@@ -62,6 +62,7 @@ def test_a_checkpoint_holds_no_path(path, tmp_path):
     assert b"best.pt" not in path.read_bytes()
 
 
+@pytest.mark.requirement("SAF-01")
 def test_a_checkpoint_that_would_run_code_is_refused_and_the_code_does_not_run(path, tmp_path):
     class Bomb:
         def __reduce__(self):

@@ -24,6 +24,8 @@ from segtrail.audit.facts import check_facts
 from segtrail.audit.files import TITLE as FILES_TITLE
 from segtrail.audit.files import check_files
 from segtrail.audit.folder import find_strange
+from segtrail.audit.model_card import TITLE as CARD_TITLE
+from segtrail.audit.model_card import check_model_card
 from segtrail.audit.numbers import (
     CONFIG_TITLE,
     HISTORY_TITLE,
@@ -200,6 +202,7 @@ def _list_checks(
         Check("provenance", PROVENANCE_TITLE, lambda: check_provenance(run_dir, entries)),
         Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
         Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
+        Check("model_card", CARD_TITLE, lambda: check_model_card(run_dir)),
         Check("data", DATA_TITLE, data),
     ]
 

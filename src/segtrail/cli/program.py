@@ -8,6 +8,7 @@ import typer
 
 from segtrail.cli.answers import end_with
 from segtrail.cli.archive_commands import archive, restore
+from segtrail.cli.card_commands import card, test_uses
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.machine_commands import doctor
@@ -51,6 +52,8 @@ for command in (
     note,
     signoff,
     tag,
+    card,
+    test_uses,
     doctor,
 ):
     app.command()(command)

@@ -129,6 +129,7 @@ def _note_data(run: RunFolder, trained: TrainedNetwork, scans: Sequence[CaseScan
         "data used",
         purpose="evaluate",
         cases={scan.case: scan.hashes() for scan in scans},
+        voxels={scan.case: scan.image.sha256_voxels for scan in scans if scan.image is not None},
         run_id=run.run_id,
         checkpoint_sha256=trained.checkpoint_sha256,
     )

@@ -4,6 +4,7 @@ from segtrail.config.load import load_config
 from segtrail.errors import InputError
 from segtrail.experiment.disk_errors import told_of_disk
 from segtrail.experiment.timing import Spent, timed
+from segtrail.model_card.card import write_card
 from segtrail.progress import Narrator
 from segtrail.provenance.folder import remove_unknown_provenance
 from segtrail.record.hashing import hash_file
@@ -20,6 +21,7 @@ from segtrail.record.seal import (
     remove_empty_folders,
     remove_half_written,
 )
+from segtrail.record.uses_of_test_set import write_uses
 from segtrail.report.make import make_report
 from segtrail.training.checkpoint import hash_tensors
 
@@ -51,6 +53,8 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
     remove_half_written(folder.path)
     remove_unknown_provenance(folder.path)
     remove_empty_folders(folder.path)
+    write_uses(folder.path)
+    write_card(folder.path)
     fingerprint = write_manifest(folder.path, hash_tensors)
     folder.journal.write("files listed", manifest_sha256=fingerprint)
     reports = {}

@@ -276,6 +276,24 @@ class Inference(_Record):
     cases: list[InferenceCase]
 
 
+class Use(_Record):
+    """One time that test cases were measured."""
+
+    run_id: str
+    kind: Literal["run", "evaluation"]
+    time_utc: datetime
+    n_cases: int
+
+
+class UsesOfTestSet(_Record):
+    """test_uses.json."""
+
+    n_cases: int
+    n_runs_read: int
+    uses: list[Use]
+    unread: list[str] = Field(default_factory=list)
+
+
 class VectorRange(_Record):
     """Least, median and greatest of a vector over cases, axis by axis."""
 

@@ -16,6 +16,7 @@ from segtrail.errors import InputError
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
+from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
 from segtrail.report.record_schema import (
     CaseRow,
     DatasetSummary,
@@ -27,6 +28,7 @@ from segtrail.report.record_schema import (
     Provenance,
     Regions,
     RunRecord,
+    UsesOfTestSet,
 )
 
 _NEWEST_SCHEMA = 1
@@ -68,6 +70,7 @@ class RunContents:
         regions: regions.json; None without the file, as in a run with one stage.
         inference: inference.json.
         provenance: provenance/provenance.json; None without the file, as in runs of older versions.
+        test_uses: test_uses.json; None without the file, as in runs without test cases.
         fingerprint: The SHA-256 of manifest.json; None before the files of the run are listed.
     """
 
@@ -82,6 +85,7 @@ class RunContents:
     regions: Regions | None = None
     inference: Inference | None = None
     provenance: Provenance | None = None
+    test_uses: UsesOfTestSet | None = None
     fingerprint: str | None = None
 
     @property
@@ -142,6 +146,7 @@ def read_run(run_dir: Path) -> RunContents:
         regions=read_json_file(run_dir / "regions.json", Regions),
         inference=read_json_file(run_dir / "inference.json", Inference),
         provenance=read_json_file(run_dir / FOLDER / FILE_NAME, Provenance),
+        test_uses=read_json_file(run_dir / USES_FILE, UsesOfTestSet),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
     )
 

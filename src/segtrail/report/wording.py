@@ -7,9 +7,6 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
-from matplotlib.ft2font import FT2Font
-
 MISSING = "–"
 SIDE_NAMES = {"train": "training", "val": "validation", "test": "test", "unused": "not used"}
 # Not from the locale, so that a report reads the same everywhere.
@@ -92,6 +89,8 @@ def _with_breaks(word: str, longest: int) -> str:
 
 def sans_font_files() -> list[Path]:
     """The files of DejaVu Sans, regular and bold, that matplotlib brings along."""
+    import matplotlib
+
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return [folder / "DejaVuSans.ttf", folder / "DejaVuSans-Bold.ttf"]
 
@@ -99,4 +98,6 @@ def sans_font_files() -> list[Path]:
 @lru_cache(maxsize=1)
 def _covered_characters() -> frozenset[int]:
     """The characters of DejaVu Sans, which comes with matplotlib and is the report's last font."""
+    from matplotlib.ft2font import FT2Font
+
     return frozenset(FT2Font(str(sans_font_files()[0])).get_charmap())

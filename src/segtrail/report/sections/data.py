@@ -1,7 +1,7 @@
 """The data set: facts, split, aggregates of each side, and what the checks found."""
 
 from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table, Tone
-from segtrail.report.record_schema import Aggregate, CheckOutcome, DatasetSummary, VectorRange
+from segtrail.report.record_schema import Aggregate, CheckOutcome, DatasetSummary, Finding, VectorRange
 from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count, format_number
 
 _FINDINGS_SHOWN = 20
@@ -26,13 +26,27 @@ def data_section(dataset: DatasetSummary | None) -> list[Part]:
         return [heading, Paragraph(text, style="missing")]
     return [
         heading,
+        *describe_data(dataset),
+        Heading("Checks of the data", level=2),
+        *_checks(dataset.checks),
+    ]
+
+
+def describe_data(dataset: DatasetSummary) -> list[Part]:
+    """Say what the data set is, how it was divided, and how its sides compare.
+
+    Args:
+        dataset: dataset_summary.json.
+
+    Returns:
+        Facts, split and aggregates.
+    """
+    return [
         Facts(_facts(dataset)),
         Heading("Split", level=2),
         *_split(dataset),
         Heading("Sides compared", level=2),
         *_aggregates(dataset),
-        Heading("Checks of the data", level=2),
-        *_checks(dataset.checks),
     ]
 
 
@@ -144,11 +158,14 @@ def _tone(check: CheckOutcome) -> Tone:
 def _evidence(check: CheckOutcome) -> str:
     if not check.findings:
         return "nothing" if check.status == "passed" else as_sentence(check.remedy)
-    found = [
-        f"{finding.case}: {finding.evidence.rstrip('.')}." if finding.case else as_sentence(finding.evidence)
-        for finding in check.findings[:_FINDINGS_SHOWN]
-    ]
+    found = [describe_finding(finding) for finding in check.findings[:_FINDINGS_SHOWN]]
     more = len(check.findings) - len(found)
     if more > 0:
         found.append(f"And {more:,} more, listed in dataset_summary.json.")
     return " ".join([*found, f"What to do: {check.remedy}" if check.remedy else ""]).strip()
+
+
+def describe_finding(finding: Finding) -> str:
+    """Put what a check found into a sentence, its case first."""
+    evidence = finding.evidence
+    return f"{finding.case}: {evidence.rstrip('.')}." if finding.case else as_sentence(evidence)

@@ -109,21 +109,38 @@ def cases_section(contents: RunContents) -> list[Part]:
     cases = contents.cases
     if not cases:
         return [heading, Paragraph("No case was evaluated in this run.", style="missing")]
-    definitions = contents.metrics.definitions if contents.metrics else {}
-    columns = list(dict.fromkeys(column for row in cases for column in row.columns()))
-    metrics = {column: _definition(column, definitions) for column in columns}
-    tables = [
-        _case_table(class_name, [row for row in cases if row.class_name == class_name], metrics)
-        for class_name in dict.fromkeys(row.class_name for row in cases)
-    ]
+    metrics = metrics_of(cases, contents.metrics)
+    tables = []
+    for class_name in dict.fromkeys(row.class_name for row in cases):
+        rows = [row for row in cases if row.class_name == class_name]
+        sides = dict.fromkeys(SIDE_NAMES[row.split] for row in rows)
+        caption = f"Every {' and '.join(sides)} case, {class_name}."
+        tables.append(case_table(rows, metrics, caption))
     how_to_read = (
         "Numbers are rounded for reading; metrics_cases.csv has all digits. Tinted rows failed. "
         f"{MISSING} stands where a metric is undefined."
     )
-    return [heading, Paragraph(_failure_sentence(cases)), *tables, Paragraph(how_to_read, style="small")]
+    return [heading, Paragraph(failure_sentence(cases)), *tables, Paragraph(how_to_read, style="small")]
 
 
-def _case_table(class_name: str, cases: Sequence[CaseRow], metrics: Mapping[str, Definition]) -> Table:
+def metrics_of(cases: Sequence[CaseRow], metrics: MetricsSummary | None) -> dict[str, Definition]:
+    """Return the metrics that cases have, in the order of their columns, each with its definition."""
+    definitions = metrics.definitions if metrics else {}
+    columns = dict.fromkeys(column for row in cases for column in row.columns())
+    return {column: _definition(column, definitions) for column in columns}
+
+
+def case_table(cases: Sequence[CaseRow], metrics: Mapping[str, Definition], caption: str) -> Table:
+    """Build a table of cases.
+
+    Args:
+        cases: Their rows.
+        metrics: The metrics to show, by column.
+        caption: What stands with it.
+
+    Returns:
+        A row for each case, tinted where it failed.
+    """
     sides = list(dict.fromkeys(SIDE_NAMES[row.split] for row in cases))
     side_column = [Column("Side", 1.3)] if len(sides) > 1 else []
     columns = [
@@ -138,7 +155,6 @@ def _case_table(class_name: str, cases: Sequence[CaseRow], metrics: Mapping[str,
         values = [format_number(row.metric(name), definition.unit) for name, definition in metrics.items()]
         tone: Tone = "bad" if row.status in _FAILED else "neutral"
         rows.append(Row([row.case, *side, *values, _STATUS_WORDS[row.status]], tone))
-    caption = f"Every {' and '.join(sides)} case, {class_name}."
     return Table(columns, rows, caption, keep_together=len(rows) <= _MOST_ROWS_TOGETHER)
 
 
@@ -148,7 +164,8 @@ def _metric_column(definition: Definition) -> Column:
     return Column(title, max(0.95, 0.14 * max(len(word) for word in title.split())), "right")
 
 
-def _failure_sentence(cases: Sequence[CaseRow]) -> str:
+def failure_sentence(cases: Sequence[CaseRow]) -> str:
+    """Name the cases that failed, and how."""
     missed = [row for row in cases if row.status == "missed"]
     false_positive = [row for row in cases if row.status == "false_positive"]
     if not missed and not false_positive:

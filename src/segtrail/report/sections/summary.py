@@ -35,7 +35,7 @@ def summary_section(contents: RunContents) -> list[Part]:
         Notice("Result", result_paragraphs(contents)),
         *best_picture(contents),
         Heading("The run at a glance", level=2),
-        Facts(_facts(contents), columns=2),
+        Facts(facts_at_a_glance(contents), columns=2),
         Paragraph(RESEARCH_USE, style="small"),
         *_fingerprint(contents),
     ]
@@ -83,7 +83,15 @@ def _recorded_epochs(contents: RunContents) -> str:
     return join_words([f"{format_count(len(stage.history), 'epoch')} of {stage.name}" for stage in stages])
 
 
-def _facts(contents: RunContents) -> list[Fact]:
+def facts_at_a_glance(contents: RunContents) -> list[Fact]:
+    """List what was trained, on what, for how long and by whom.
+
+    Args:
+        contents: The run.
+
+    Returns:
+        Facts.
+    """
     run = contents.run
     facts = [
         *_data_facts(contents.dataset),
