@@ -1111,6 +1111,8 @@ def _archive_after(change: Callable[[Path], object]) -> Callable[[Bench], list[o
         change(bench.run())
         return _archive()(bench)
 
+    return arrange
+
 
 def _of_run(command: str, *arguments: str) -> Callable[[Bench], list[object]]:
     return lambda bench: [command, bench.run(), *arguments]
@@ -1123,11 +1125,6 @@ def _write_log(content: bytes) -> Callable[[Bench], list[object]]:
         return ["log", "--output-root", bench.outputs, "--write", "LOG.md"]
 
     return arrange
-
-
-def _unseal(run: Path) -> None:
-    journal = run / "journal.jsonl"
-    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
 
 
 def _archived(bench: Bench) -> Path:
@@ -1174,7 +1171,7 @@ def _restore_over(bench: Bench) -> list[object]:
 
 
 ARCHIVES = [
-    BadInput("a run that is not sealed", "archive", "is not sealed", 2, _archive_after(_unseal)),
+    BadInput("a run that is not sealed", "archive", "is not sealed", 2, _archive_after(unseal)),
     BadInput(
         *("a run that was changed", "archive", "its record does not hold: train.log was", 1),
         _archive_after(lambda run: (run / "train.log").write_text("changed", encoding="utf-8")),
