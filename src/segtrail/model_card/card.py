@@ -157,11 +157,11 @@ def _uses_of_test_set(uses: UsesOfTestSet | None, contents: RunContents) -> list
     unread = (
         f" The journals of {format_count(len(uses.unread), 'more run')} don't say." if uses.unread else ""
     )
+    n_read = format_count(uses.n_runs_read, "run")
     return [
         f"When this run was sealed, its {format_count(uses.n_cases, 'test case')} had been measured by "
-        f"{format_count(len(runs), 'run')}{itself} and in {format_count(saved, 'saved evaluation')}: "
-        f"{format_count(uses.n_runs_read, 'run')} in its output folder told so.{unread} What lies elsewhere or was not "
-        "saved is not counted."
+        f"{format_count(len(runs), 'run')}{itself} and in {format_count(saved, 'saved evaluation')}: the journals of "
+        f"{n_read} in its output folder say so.{unread} What lies elsewhere or was not saved is not counted."
     ]
 
 
