@@ -119,6 +119,15 @@ def test_without_git_it_says_so(repository: Path, monkeypatch: pytest.MonkeyPatc
         read_repository(repository)
 
 
+def test_a_repository_of_somebody_else_is_told_and_not_taken_for_an_installed_package(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    for ask in (lambda: read_repository(repository), lambda: is_tracked(repository / "code.py")):
+        with pytest.raises(NoRepositoryError, match="belongs to another user"):
+            ask()
+
+
 def test_a_damaged_repository_says_why(repository: Path) -> None:
     (repository / ".git" / "HEAD").write_text("damaged", encoding="utf-8")
     with pytest.raises(NoRepositoryError):

@@ -103,10 +103,9 @@ def _describe_repositories(
 
 def _program_repository() -> tuple[Repository | None, list[str]]:
     source = Path(segtrail.__file__)
-    if not is_tracked(source):
-        return None, []  # an installed package: packages.json names it
     try:
-        return read_repository(source.parent), []
+        # Else it is an installed package, which packages.json names.
+        return (read_repository(source.parent) if is_tracked(source) else None), []
     except NoRepositoryError as error:
         return None, [f"No commit tells the program: {error}. {code_archive.FILE_NAME} holds its sources."]
 

@@ -15,6 +15,10 @@ class NoRepositoryError(Exception):
     """There is nothing to say of a folder; the text says why."""
 
 
+class OutsideError(NoRepositoryError):
+    """The folder lies in no repository."""
+
+
 @dataclass(frozen=True)
 class Submodule:
     """A repository within the repository.
@@ -104,12 +108,15 @@ def find_tags(folder: Path, commit: str) -> tuple[str, ...]:
 
 
 def is_tracked(file: Path) -> bool:
-    """Tell whether git keeps a file in the repository that it lies in; an environment's packages it does not."""
+    """Tell whether git keeps a file in the repository that it lies in; an environment's packages it does not.
+
+    Raises:
+        NoRepositoryError: git is missing, or refuses to say.
+    """
     try:
-        _ask(file.parent, "ls-files", "--error-unmatch", "--", file.name)
-    except NoRepositoryError:
+        return bool(_ask(file.parent, "ls-files", "--", file.name))
+    except OutsideError:
         return False
-    return True
 
 
 def _status_lines(status: str) -> Iterator[str]:
@@ -149,13 +156,17 @@ def _ask(folder: Path, *arguments: str) -> bytes:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoRepositoryError(f"git gave no answer: {type(error).__name__}") from None
     if done.returncode != 0:
-        raise NoRepositoryError(_reason(done.stderr.decode("utf-8", "replace")))
+        raise _refusal(done.stderr.decode("utf-8", "replace"))
     return done.stdout
 
 
-def _reason(message: str) -> str:
+def _refusal(message: str) -> NoRepositoryError:
     if "not a git repository" in message:
-        return "the folder lies in no git repository"
+        return OutsideError("the folder lies in no git repository")
+    return NoRepositoryError(_reason(message))
+
+
+def _reason(message: str) -> str:
     if "dubious ownership" in message:
         return "git refuses, since the repository belongs to another user"
     first = (message.strip().splitlines() or ["it gave no reason"])[0]
