@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -377,6 +378,18 @@ def test_a_full_disk_names_the_command_that_goes_on(
     assert "The disk is full (No space left on device). Free some space; `segtrail resume" in result.stderr
     assert segtrail("resume", interrupted).exit_code == 0
     assert segtrail("verify", interrupted).exit_code == 0
+
+
+def test_a_disk_with_too_little_room_is_told_without_a_setting_that_a_run_can_not_change(
+    interrupted: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        result = segtrail("resume", interrupted)
+    assert result.exit_code == 2
+    assert f"The disk of {interrupted} has 0.00 GB left" in result.stderr
+    assert "or move the run to another disk first." in result.stderr
+    assert segtrail("resume", interrupted).exit_code == 0
 
 
 def test_ctrl_c_on_a_full_disk_still_ends_as_interrupted(

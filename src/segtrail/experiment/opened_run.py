@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from segtrail.compute import Compute
@@ -53,13 +54,14 @@ class OpenedRun:
         return {path: source_hash(module) for path, module in self.own_modules.items()}
 
 
-def open_run(config: Config, narrator: Narrator, claims: ExitStack) -> OpenedRun:
+def open_run(config: Config, narrator: Narrator, claims: ExitStack, run_dir: Path | None = None) -> OpenedRun:
     """Check, split, preprocess, build the networks and rehearse a step of each.
 
     Args:
         config: The configuration.
         narrator: Hears of all that happens.
         claims: Keeps the preprocessed volumes in the cache for as long as it lasts.
+        run_dir: The folder of a run that is gone on with; None where a new one will be made.
 
     Returns:
         What training starts from.
@@ -75,7 +77,7 @@ def open_run(config: Config, narrator: Narrator, claims: ExitStack) -> OpenedRun
         config = resolve_spacings(config, data)
         own_modules = import_own_code(config)
         compute, networks = set_up_networks(config, data.description)
-        require_disk(config, networks.values(), len(data.split.val) + len(data.split.test))
+        require_disk(config, networks.values(), len(data.split.val) + len(data.split.test), run_dir)
     with timed(spent, "preprocess"):
         prepared, preprocessed = _preprocess(config, data, narrator, claims)
     config, stages = settle_stages(config, data, compute, networks, prepared)

@@ -25,7 +25,7 @@ from segtrail.networks.build import (
 from segtrail.preprocessing.cache import PreparedCase, VolumeCache, median_spacing_mm
 from segtrail.progress import Narrator
 from segtrail.randomness import derive_seed
-from segtrail.record.disk import require_writable
+from segtrail.record.disk import require_room_for_run, require_writable
 from segtrail.record.redaction import Redactor
 
 # Of a network whose patches are chosen once the volumes are preprocessed.
@@ -236,10 +236,22 @@ def _with_sizes(config: StageConfig, size: tuple[int, int, int]) -> StageConfig:
     )
 
 
-def require_disk(config: Config, networks: Iterable[BuiltNetwork], n_predictions: int) -> None:
-    """Ask for room for checkpoints (weights, and twice that for the optimiser, and a copy each) and predictions."""
+def require_disk(
+    config: Config, networks: Iterable[BuiltNetwork], n_predictions: int, run_dir: Path | None
+) -> None:
+    """Ask for room for checkpoints (weights, and twice that for the optimiser, and a copy each) and predictions.
+
+    Args:
+        config: The configuration.
+        networks: The networks that are trained.
+        n_predictions: How many label maps are written.
+        run_dir: The folder of a run that is gone on with; None where a new one will be made.
+    """
     needed = sum(built.n_parameters for built in networks) * 4 * (1 + 3) * 2 + n_predictions * 2e6
-    require_writable(Path(config.paths.output_root).expanduser(), "paths.output_root", needed)
+    if run_dir is not None:
+        require_room_for_run(run_dir, needed)
+    else:
+        require_writable(Path(config.paths.output_root).expanduser(), "paths.output_root", needed)
 
 
 def cache_folder(config: Config) -> Path:

@@ -66,7 +66,7 @@ def resume_run(
         interrupted = read_interrupted(folder, data_root)
         if interrupted.config.report.enabled:
             import_typst()
-        opened = open_run(interrupted.config, narrator, claims)
+        opened = open_run(interrupted.config, narrator, claims, folder.path)
         differences = find_differences(folder, opened)
         refuse_different(folder, differences, allow_different=allow_different)
         with told_of_disk(folder):

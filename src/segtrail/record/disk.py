@@ -42,12 +42,28 @@ def require_room(folder: Path, key: str, needed_bytes: float) -> None:
     Raises:
         InputError: The disk has too little room.
     """
+    _require_room(folder, f"{folder} ({key})", needed_bytes, f"choose another disk with {_choice(key)}")
+
+
+def require_room_for_run(run_dir: Path, needed_bytes: float) -> None:
+    """Make sure that the disk of a run that is gone on with has room; such a run stays where it lies.
+
+    Args:
+        run_dir: The run folder.
+        needed_bytes: Room to expect that will be needed.
+
+    Raises:
+        InputError: The disk has too little room.
+    """
+    _require_room(run_dir, str(run_dir), needed_bytes, "move the run to another disk first")
+
+
+def _require_room(folder: Path, named: str, needed_bytes: float, remedy: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise InputError(
-            f"The disk of {folder} ({key}) has {free / _GIGABYTE:.2f} GB left, but about "
-            f"{needed_bytes / _GIGABYTE:.2f} GB will be needed. Free some space, or choose another disk "
-            f"with {_choice(key)}."
+            f"The disk of {named} has {free / _GIGABYTE:.2f} GB left, but about "
+            f"{needed_bytes / _GIGABYTE:.2f} GB will be needed. Free some space, or {remedy}."
         )
 
 
