@@ -1,6 +1,8 @@
 """What git knows of a folder is told as it is, in every state that a working copy can have."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,23 @@ def test_without_git_it_says_so(repository: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NoRepositoryError, match="git is not installed"):
         read_repository(repository)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for git is a shell script")
+def test_git_is_understood_whatever_language_it_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "git"
+    english, german = "fatal: not a git repository", "Schwerwiegend: Kein Git-Repository"
+    script.write_text(
+        f'#!/bin/sh\nif [ "$LC_ALL" = C ]; then echo "{english}" >&2; else echo "{german}" >&2; fi\nexit 128\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    with pytest.raises(NoRepositoryError, match="the folder lies in no git repository"):
+        read_repository(tmp_path)
 
 
 def test_a_repository_of_somebody_else_is_told_and_not_taken_for_an_installed_package(

@@ -1,11 +1,11 @@
 """What git knows of a folder: the commit, its tags, and what was changed since."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_SECONDS = 60
+from segtrail.provenance.git import NoGitError, ask_git
+
 # A larger patch is not kept: it is data rather than code.
 PATCH_LIMIT_BYTES = 10_000_000
 _INITIAL, _DETACHED = "(initial)", "(detached)"
@@ -145,16 +145,9 @@ def _submodules(root: Path) -> Iterator[Submodule]:
 
 def _ask(folder: Path, *arguments: str) -> bytes:
     try:
-        done = subprocess.run(  # noqa: S603, arguments of our own, no shell
-            ["git", "--no-optional-locks", "-C", str(folder), "-c", "core.fsmonitor=false", *arguments],  # noqa: S607, wherever it is installed
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise NoRepositoryError("git is not installed here") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoRepositoryError(f"git gave no answer: {type(error).__name__}") from None
+        done = ask_git(folder, *arguments)
+    except NoGitError as error:
+        raise NoRepositoryError(str(error)) from None
     if done.returncode != 0:
         raise _refusal(done.stderr.decode("utf-8", "replace"))
     return done.stdout

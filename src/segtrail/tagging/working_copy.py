@@ -1,12 +1,12 @@
 """The git working copy of the current folder, asked by git itself."""
 
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from segtrail.dataset.names import holds_control_characters, shown
 from segtrail.errors import InputError
+from segtrail.provenance.git import NoGitError, ask_git
 
 
 @dataclass(frozen=True)
@@ -14,12 +14,10 @@ class WorkingCopy:
     """A git working copy.
 
     Attributes:
-        git: The program.
         top: Its folder.
         is_submodule: Whether it is part of another one.
     """
 
-    git: str
     top: Path
     is_submodule: bool
 
@@ -30,19 +28,14 @@ class WorkingCopy:
         Raises:
             InputError: There is no git, or the folder lies in no working copy.
         """
-        git = shutil.which("git")
-        if git is None:
-            raise InputError(
-                "git is not installed here, or not on the PATH. Install it, or tag on another machine."
-            )
-        found = _ask(git, "rev-parse", "--show-toplevel")
+        found = _ask("rev-parse", "--show-toplevel")
         if found.returncode or not found.stdout.strip():
             raise InputError(
                 f"The current folder {Path.cwd()} lies in no git working copy (git says: {_sentence(found)}). Go to "
                 "the repository that is to be tagged."
             )
-        above = _ask(git, "rev-parse", "--show-superproject-working-tree").stdout.strip()
-        return cls(git, Path(found.stdout.rstrip("\r\n")), bool(above))
+        above = _text(_ask("rev-parse", "--show-superproject-working-tree")).strip()
+        return cls(Path(_text(found).rstrip("\r\n")), bool(above))
 
     def list_changes(self) -> list[str]:
         """List the files that are changed, or that git neither knows nor ignores."""
@@ -58,8 +51,8 @@ class WorkingCopy:
 
     def find_commit(self, revision: str) -> str | None:
         """Return the full name of a commit; None where there is none."""
-        found = _ask(self.git, "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}")
-        return None if found.returncode else found.stdout.strip()
+        found = _ask("rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}")
+        return None if found.returncode else _text(found).strip()
 
     def require_free_tag(self, name: str) -> None:
         """Make sure that a tag can be made.
@@ -68,7 +61,7 @@ class WorkingCopy:
             InputError: The name is none for a tag, or is taken.
         """
         is_name = name and not name.startswith("-") and not holds_control_characters(name)
-        if not is_name or _ask(self.git, "check-ref-format", f"refs/tags/{name}").returncode:
+        if not is_name or _ask("check-ref-format", f"refs/tags/{name}").returncode:
             raise InputError(f"{shown(name)!r} can't be the name of a git tag. A name like v0.2.0 can.")
         known = self.find_commit(f"refs/tags/{name}")
         if known is not None:
@@ -86,26 +79,24 @@ class WorkingCopy:
         self._answer("tag", *options, "--", name, commit, text=message)
 
     def _answer(self, *arguments: str, text: str = "") -> str:
-        done = _ask(self.git, *arguments, text=text)
+        done = _ask(*arguments, text=text)
         if done.returncode:
             raise InputError(f"git {arguments[0]} failed: {_sentence(done)}")
-        return done.stdout
+        return _text(done)
 
 
-def _ask(git: str, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+def _ask(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[bytes]":
     try:
-        return subprocess.run(  # noqa: S603 (no shell; names are checked)
-            [git, *arguments],
-            input=text,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-    except OSError as error:
-        raise InputError(f"git can't be started: {error.strerror}.") from None
+        return ask_git(Path.cwd(), *arguments, text=text.encode("utf-8"))
+    except NoGitError as error:
+        raise InputError(f"There can be no tag: {error}. Install git, or tag on another machine.") from None
 
 
-def _sentence(done: "subprocess.CompletedProcess[str]") -> str:
+def _text(done: "subprocess.CompletedProcess[bytes]") -> str:
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _sentence(done: "subprocess.CompletedProcess[bytes]") -> str:
     """Return what git itself says, on one line."""
-    return " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+    said = " ".join(done.stderr.decode("utf-8", "replace").split())
+    return said or f"exit code {done.returncode}"
