@@ -1,7 +1,11 @@
 """A run is trained again from its folder alone: the same bits, or an honest word on what differs."""
 
 import json
+import os
+import signal
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import Any
 import pytest
 
 from run_copies import copy_run
+from segtrail.errors import Interrupted
 from segtrail.record.local_paths import recall_data_root
 from segtrail.reproduction import reproduce
 from segtrail.reproduction.archived_code import train_with_archived_code
@@ -113,6 +118,40 @@ def test_other_code_is_refused_and_the_archived_code_gives_the_same_bits_once_it
     assert "--trust-code runs it" in result.stderr
     answer = answer_of(segtrail(*command, "--trust-code", "--json"))
     assert (answer["verdict"], answer["conditions"], answer["code"]) == ("bitwise", [], "code.zip")
+
+
+WAITING_PROGRAM = """
+import pathlib, signal, sys, time
+def stop(*_):
+    pathlib.Path(sys.argv[2], "stopped").touch()
+    sys.exit(130)
+signal.signal(signal.SIGTERM, stop)
+pathlib.Path(sys.argv[2], "waiting").touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_who_stops_it_stops_the_archived_code_too_and_waits_for_it(tmp_path: Path) -> None:
+    (tmp_path / "run" / "provenance").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "run" / "provenance" / "code.zip", "w") as opened:
+        opened.writestr("program/segtrail/__init__.py", "")
+        opened.writestr("program/segtrail/__main__.py", WAITING_PROGRAM)
+    stopper = threading.Thread(target=stop_when_there_is, args=(tmp_path / "waiting",))
+    stopper.start()
+    with pytest.raises(Interrupted, match="The code of run was stopped"):
+        train_with_archived_code(tmp_path / "run", [str(tmp_path)], None)
+    stopper.join()
+    assert (tmp_path / "stopped").exists()
+
+
+def stop_when_there_is(file: Path) -> None:
+    """Send SIGTERM to this process alone, once a file is there."""
+    for _ in range(1200):
+        if file.exists():
+            break
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.fixture

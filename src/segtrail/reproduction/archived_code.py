@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from segtrail.errors import InputError, SegtrailError, TrainingFailed
+from segtrail.errors import InputError, Interrupted, SegtrailError, TrainingFailed
 from segtrail.provenance.code_archive import FILE_NAME, OWN, PROGRAM
 from segtrail.provenance.folder import FOLDER
+from segtrail.stop_request import stopped_by_sigterm
 
 # Far more than any sources take.
 _LIMIT_BYTES = 200_000_000
@@ -32,25 +33,37 @@ def train_with_archived_code(run_dir: Path, arguments: Sequence[str], python: Pa
     Raises:
         InputError: The run keeps no code, or its archive is not one that segtrail wrote.
         TrainingFailed: The training did not end well.
+        Interrupted: The user stopped it.
     """
     with _unpacked(run_dir) as folder:
         folders = [str(folder / name) for name in (PROGRAM, OWN)]
         command = [str(python or sys.executable), "-m", "segtrail", "train", *arguments, "--json"]
-        try:
-            done = subprocess.run(  # noqa: S603, the user trusts the code, and no shell reads the words
-                command,
-                cwd=folder / OWN,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONSAFEPATH": "1"},
-                stdout=subprocess.PIPE,
-                check=False,
-            )
-        except OSError as error:
-            raise InputError(f"{command[0]} can't be started: {error.strerror}.") from None
-        if done.returncode != 0:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONSAFEPATH": "1"}
+        code, answer = _run(command, folder / OWN, environment)
+        if code == Interrupted.exit_code:
+            raise Interrupted(f"The code of {run_dir.name} was stopped; what it said stands above.")
+        if code != 0:
             raise TrainingFailed(
-                f"The code of {run_dir.name} ended with exit code {done.returncode}; what it said stands above."
+                f"The code of {run_dir.name} ended with exit code {code}; what it said stands above."
             )
-        return _run_dir_in(done.stdout, run_dir.name)
+        return _run_dir_in(answer, run_dir.name)
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, bytes]:
+    """Run a program and return how it ended and what it answered; who stops this one stops it too, in good order."""
+    try:
+        process = subprocess.Popen(  # noqa: S603, the user trusts the code, and no shell reads the words
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE
+        )
+    except OSError as error:
+        raise InputError(f"{command[0]} can't be started: {error.strerror}.") from None
+    with process, stopped_by_sigterm():
+        try:
+            answer, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.terminate()
+            answer, _ = process.communicate()
+    return process.returncode, answer
 
 
 def _run_dir_in(answer: bytes, run_id: str) -> Path:
