@@ -59,7 +59,18 @@ def read_provenance(run_dir: Path) -> dict[str, Any]:
     Raises:
         InputError: It is missing, damaged or of another schema version.
     """
-    return read_json(run_dir / FOLDER / FILE_NAME)
+    return read_json(run_dir / FOLDER / FILE_NAME, run_dir.name)
+
+
+def read_packages(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the packages of a run, as ``packages.json`` has them; none for a run of an older version.
+
+    Raises:
+        InputError: The file is damaged or of another schema version.
+    """
+    path = run_dir / FOLDER / PACKAGES
+    packages: list[dict[str, Any]] = read_json(path, run_dir.name)["packages"] if path.is_file() else []
+    return packages
 
 
 def power_limit_watts(run_dir: Path) -> float | None:

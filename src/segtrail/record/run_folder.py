@@ -213,21 +213,26 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, run_id: str | None = None) -> dict[str, Any]:
     """Read a JSON object of a run folder.
+
+    Args:
+        path: The file.
+        run_id: The run, for messages; None for the name of the folder that the file lies in.
 
     Raises:
         InputError: The file is missing, damaged or of an unknown schema version.
     """
+    run_id = path.parent.name if run_id is None else run_id
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"The run {path.parent.name} has no {path.name}.") from None
+        raise InputError(f"The run {run_id} has no {path.name}.") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path.name} of the run {path.parent.name} can't be read: {error}.") from None
+        raise InputError(f"{path.name} of the run {run_id} can't be read: {error}.") from None
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
-            f"{path.name} of the run {path.parent.name} has another schema version than this segtrail reads "
+            f"{path.name} of the run {run_id} has another schema version than this segtrail reads "
             f"({SCHEMA_VERSION}). Use the segtrail that made it."
         )
     return content

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrail.experiment.resume_conditions import Difference, differences_of, recorded_conditions
-from segtrail.provenance.folder import FOLDER, PACKAGES
-from segtrail.record.run_folder import read_json
+from segtrail.provenance.folder import read_packages
 
 # More would not be read.
 _MOST_PACKAGES = 10
@@ -45,10 +44,7 @@ def _compare_packages(before: Path, now: Path) -> Iterator[Difference]:
 
 
 def _packages(run: Path) -> dict[str, Mapping[str, Any]]:
-    if not (run / FOLDER / PACKAGES).is_file():
-        return {}
-    listed = read_json(run / FOLDER / PACKAGES)["packages"]
-    return {package["name"]: package for package in listed if package["name"] != "segtrail"}
+    return {package["name"]: package for package in read_packages(run) if package["name"] != "segtrail"}
 
 
 def _version(package: Mapping[str, Any] | None) -> str:
