@@ -16,7 +16,8 @@ from segtrail.record.notes import NOTED, Note, list_notes, note_of_line, read_no
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.seal import SEALED
 from segtrail.record.signoff import Signoff, list_signoffs, read_signoff
-from segtrail.report.record_schema import DatasetSummary, MetricsSummary, RunRecord
+from segtrail.report.dataset_schema import DatasetSummary
+from segtrail.report.record_schema import MetricsSummary, RunRecord
 from segtrail.report.run_contents import read_config, read_json_file
 
 UNREADABLE = "unreadable"

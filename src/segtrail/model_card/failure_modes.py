@@ -1,7 +1,8 @@
 """Where a network failed or did worst, what the guard saw, and what the checks of the data found."""
 
+from segtrail.report.dataset_schema import CheckOutcome
 from segtrail.report.parts import Heading, Paragraph, Part
-from segtrail.report.record_schema import CaseRow, CheckOutcome
+from segtrail.report.record_schema import CaseRow
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.data import describe_finding
 from segtrail.report.sections.guard import guard_section

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from segtrail.report.record_schema import DatasetSummary, MetricsSummary
+from segtrail.report.dataset_schema import DatasetSummary
+from segtrail.report.record_schema import MetricsSummary
 from segtrail.report.run_contents import RunContents
 from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count
 

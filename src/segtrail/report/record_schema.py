@@ -2,18 +2,20 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 Side = Literal["train", "val", "test", "unused"]
 
 
-class _Record(BaseModel):
+class RecordPart(BaseModel):
+    """A part of a file; keys that it does not know are passed over."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Device(_Record):
+class Device(RecordPart):
     """What the network was trained on."""
 
     type: str
@@ -23,7 +25,7 @@ class Device(_Record):
     deterministic: bool | None = None
 
 
-class Model(_Record):
+class Model(RecordPart):
     """The network."""
 
     name: str
@@ -37,7 +39,7 @@ class StageModel(Model):
     stage: str
 
 
-class Difference(_Record):
+class Difference(RecordPart):
     """A condition that was another one when a run was gone on with."""
 
     what: str
@@ -45,7 +47,7 @@ class Difference(_Record):
     now: str
 
 
-class Resumption(_Record):
+class Resumption(RecordPart):
     """A time when a run was gone on with, and from where."""
 
     resumed_utc: datetime
@@ -55,13 +57,13 @@ class Resumption(_Record):
     differences: list[Difference] = Field(default_factory=list)
 
 
-class Energy(_Record):
+class Energy(RecordPart):
     """What a run used, estimated."""
 
     kwh: float | None = None
 
 
-class Repository(_Record):
+class Repository(RecordPart):
     """The state of a git repository when a run was opened."""
 
     commit: str | None = None
@@ -73,7 +75,7 @@ class Repository(_Record):
     patch: str | None = None
 
 
-class Provenance(_Record):
+class Provenance(RecordPart):
     """provenance/provenance.json."""
 
     program_repository: Repository | None = None
@@ -81,14 +83,14 @@ class Provenance(_Record):
     gaps: list[str] = Field(default_factory=list)
 
 
-class Parent(_Record):
+class Parent(RecordPart):
     """The run that another one extends."""
 
     run_id: str
     fingerprint: str | None = None
 
 
-class RunRecord(_Record):
+class RunRecord(RecordPart):
     """run.json."""
 
     run_id: str
@@ -112,7 +114,7 @@ class RunRecord(_Record):
     resumed: list[Resumption] = Field(default_factory=list)
 
 
-class EpochRow(_Record):
+class EpochRow(RecordPart):
     """A row of history.csv; None where a cell is empty. Runs of one stage did not always name it."""
 
     stage: str = "main"
@@ -147,7 +149,7 @@ class CaseRow(BaseModel):
         return [column for column in self.__pydantic_extra__ if column != "schema_version"]
 
 
-class Statistics(_Record):
+class Statistics(RecordPart):
     """One metric over cases."""
 
     mean: float | None = None
@@ -159,7 +161,7 @@ class Statistics(_Record):
     indicative: bool = False
 
 
-class ClassSummary(_Record):
+class ClassSummary(RecordPart):
     """The metrics of one class on one side of the split."""
 
     n: int
@@ -168,7 +170,7 @@ class ClassSummary(_Record):
     metrics: dict[str, Statistics]
 
 
-class Definition(_Record):
+class Definition(RecordPart):
     """What a metric means."""
 
     name: str
@@ -177,7 +179,7 @@ class Definition(_Record):
     better: Literal["higher", "lower", "zero"] | None = None
 
 
-class Selection(_Record):
+class Selection(RecordPart):
     """How the epoch was chosen: by the validation score, or the last one whatever its score."""
 
     best_epoch: int
@@ -193,7 +195,7 @@ class Selection(_Record):
         return self.rule.startswith("the last epoch")
 
 
-class Bootstrap(_Record):
+class Bootstrap(RecordPart):
     """How intervals were computed."""
 
     samples: int
@@ -202,7 +204,7 @@ class Bootstrap(_Record):
     method: str
 
 
-class MetricsSummary(_Record):
+class MetricsSummary(RecordPart):
     """metrics_summary.json."""
 
     checkpoint: str = ""
@@ -219,7 +221,7 @@ class MetricsSummary(_Record):
         return mean if math.isfinite(mean) else None
 
 
-class GuardEntry(_Record):
+class GuardEntry(RecordPart):
     """Something out of the ordinary in one case, and what was done about it."""
 
     reason: str
@@ -227,7 +229,7 @@ class GuardEntry(_Record):
     action: str
 
 
-class RegionCase(_Record):
+class RegionCase(RecordPart):
     """Where the second stage looks in one case; None where there is nothing to measure."""
 
     case: str
@@ -250,7 +252,7 @@ class RegionCase(_Record):
         return self.covered_percent is not None and self.covered_percent < 100.0
 
 
-class Regions(_Record):
+class Regions(RecordPart):
     """regions.json."""
 
     finder: str
@@ -262,7 +264,7 @@ class Regions(_Record):
     cases: list[RegionCase]
 
 
-class InferenceCase(_Record):
+class InferenceCase(RecordPart):
     """How one image went through the networks."""
 
     case: str
@@ -270,13 +272,13 @@ class InferenceCase(_Record):
     guard: list[GuardEntry] = Field(default_factory=list)
 
 
-class Inference(_Record):
+class Inference(RecordPart):
     """inference.json."""
 
     cases: list[InferenceCase]
 
 
-class Use(_Record):
+class Use(RecordPart):
     """One time that test cases were measured."""
 
     run_id: str
@@ -285,7 +287,7 @@ class Use(_Record):
     n_cases: int
 
 
-class UsesOfTestSet(_Record):
+class UsesOfTestSet(RecordPart):
     """test_uses.json."""
 
     n_cases: int
@@ -294,99 +296,7 @@ class UsesOfTestSet(_Record):
     unread: list[str] = Field(default_factory=list)
 
 
-class VectorRange(_Record):
-    """Least, median and greatest of a vector over cases, axis by axis."""
-
-    min: list[float]
-    median: list[float]
-    max: list[float]
-
-
-class ScalarRange(_Record):
-    """Least, median and greatest of a number over cases."""
-
-    min: float
-    median: float
-    max: float
-
-
-class Aggregate(_Record):
-    """One side of the split."""
-
-    n_cases: int
-    spacing_mm: VectorRange
-    shape: VectorRange
-    volume_ml: dict[str, ScalarRange] = Field(default_factory=dict)
-
-
-class DatasetCase(_Record):
-    """One case of the data set."""
-
-    case: str
-    side: Side
-    group: str | None = None
-
-
-class Split(_Record):
-    """How the cases were divided."""
-
-    method: str
-    seed: int | None = None
-    val_frac: float | None = None
-    hash: str = ""
-
-
-class Finding(_Record):
-    """What a check found."""
-
-    case: str | None = None
-    evidence: str
-
-
-class CheckOutcome(_Record):
-    """One check of the data."""
-
-    id: str
-    title: str
-    severity: Literal["error", "warning", "note"]
-    allowed: bool = False
-    status: Literal["passed", "failed"]
-    findings: list[Finding] = Field(default_factory=list)
-    remedy: str = ""
-
-
-def _texts(value: object) -> object:
-    """Labels and modality map numbers to names; either may have been written as another type."""
-    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else value
-
-
-class LeftOutCase(_Record):
-    """A case that can't be used, and that the configuration allowed to be left out."""
-
-    case: str
-    checks: list[str]
-
-
-class DatasetSummary(_Record):
-    """dataset_summary.json."""
-
-    name: str
-    description: str | None = ""
-    licence: str | None = ""
-    reference: str | None = ""
-    release: str | None = ""
-    modality: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
-    labels: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
-    dataset_json_sha256: str = ""
-    fingerprint: str = ""
-    cases: list[DatasetCase]
-    left_out: list[LeftOutCase] = Field(default_factory=list)
-    aggregates: dict[str, Aggregate] = Field(default_factory=dict)
-    split: Split
-    checks: list[CheckOutcome] = Field(default_factory=list)
-
-
-class Example(_Record):
+class Example(RecordPart):
     """One picture of a case."""
 
     rank: Literal["best", "median", "worst"]
@@ -397,7 +307,7 @@ class Example(_Record):
     caption: str
 
 
-class ExampleList(_Record):
+class ExampleList(RecordPart):
     """examples/examples.json."""
 
     examples: list[Example]

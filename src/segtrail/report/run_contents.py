@@ -17,9 +17,9 @@ from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
+from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import (
     CaseRow,
-    DatasetSummary,
     EpochRow,
     ExampleList,
     Inference,

@@ -1,7 +1,7 @@
 """The data set: facts, split, aggregates of each side, and what the checks found."""
 
+from segtrail.report.dataset_schema import Aggregate, CheckOutcome, DatasetSummary, Finding, VectorRange
 from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table, Tone
-from segtrail.report.record_schema import Aggregate, CheckOutcome, DatasetSummary, Finding, VectorRange
 from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count, format_number
 
 _FINDINGS_SHOWN = 20

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.parts import Fact, Facts, Heading, Notice, Paragraph, Part
-from segtrail.report.record_schema import DatasetSummary, Model, RunRecord
+from segtrail.report.record_schema import Model, RunRecord
 from segtrail.report.run_contents import RunContents, Stage
 from segtrail.report.sections.pictures import best_picture
 from segtrail.report.sections.result_text import result_paragraphs

@@ -1,0 +1,99 @@
+"""The parts of ``dataset_summary.json`` that a report reads, typed."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from segtrail.report.record_schema import RecordPart, Side
+
+
+class VectorRange(RecordPart):
+    """Least, median and greatest of a vector over cases, axis by axis."""
+
+    min: list[float]
+    median: list[float]
+    max: list[float]
+
+
+class ScalarRange(RecordPart):
+    """Least, median and greatest of a number over cases."""
+
+    min: float
+    median: float
+    max: float
+
+
+class Aggregate(RecordPart):
+    """One side of the split."""
+
+    n_cases: int
+    spacing_mm: VectorRange
+    shape: VectorRange
+    volume_ml: dict[str, ScalarRange] = Field(default_factory=dict)
+
+
+class DatasetCase(RecordPart):
+    """One case of the data set."""
+
+    case: str
+    side: Side
+    group: str | None = None
+
+
+class Split(RecordPart):
+    """How the cases were divided."""
+
+    method: str
+    seed: int | None = None
+    val_frac: float | None = None
+    hash: str = ""
+
+
+class Finding(RecordPart):
+    """What a check found."""
+
+    case: str | None = None
+    evidence: str
+
+
+class CheckOutcome(RecordPart):
+    """One check of the data."""
+
+    id: str
+    title: str
+    severity: Literal["error", "warning", "note"]
+    allowed: bool = False
+    status: Literal["passed", "failed"]
+    findings: list[Finding] = Field(default_factory=list)
+    remedy: str = ""
+
+
+def _texts(value: object) -> object:
+    """Labels and modality map numbers to names; either may have been written as another type."""
+    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else value
+
+
+class LeftOutCase(RecordPart):
+    """A case that can't be used, and that the configuration allowed to be left out."""
+
+    case: str
+    checks: list[str]
+
+
+class DatasetSummary(RecordPart):
+    """dataset_summary.json."""
+
+    name: str
+    description: str | None = ""
+    licence: str | None = ""
+    reference: str | None = ""
+    release: str | None = ""
+    modality: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
+    labels: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
+    dataset_json_sha256: str = ""
+    fingerprint: str = ""
+    cases: list[DatasetCase]
+    left_out: list[LeftOutCase] = Field(default_factory=list)
+    aggregates: dict[str, Aggregate] = Field(default_factory=dict)
+    split: Split
+    checks: list[CheckOutcome] = Field(default_factory=list)
