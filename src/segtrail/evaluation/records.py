@@ -16,6 +16,7 @@ from segtrail.evaluation.evaluate import ClassResult
 from segtrail.evaluation.metrics import ClassMetrics, Status, metric_definitions
 from segtrail.evaluation.statistics import summarise
 from segtrail.inference.predictor import Segmentation
+from segtrail.record.table import read_rows
 
 SCHEMA_VERSION = 1
 SELECTION_RULES = {
@@ -55,8 +56,7 @@ def read_case_table(path: Path) -> list[dict[str, str]]:
         InputError: The file is missing, damaged or of another schema version.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        rows = read_rows(path)
         for row in rows:
             if None in row or None in row.values():
                 raise ValueError("a row has not as many values as the header has columns")

@@ -1,6 +1,5 @@
 """Two runs compared: conditions, every epoch, every metric, every label map, the weights."""
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from segtrail.evaluation.statistics import summarise
 from segtrail.record.hashing import hash_file
 from segtrail.record.manifest import read_manifest
+from segtrail.record.table import read_rows
 
 # What is measured while a run works, and differs each time.
 _MEASURED = frozenset({"seconds", "patches_per_second", "peak_memory_mb"})
@@ -138,10 +138,10 @@ def compare_runs(before: Path, now: Path) -> Comparison:
     Raises:
         InputError: A manifest can't be read.
     """
-    cases = _read_table(before / "metrics_cases.csv"), _read_table(now / "metrics_cases.csv")
+    cases = read_rows(before / "metrics_cases.csv"), read_rows(now / "metrics_cases.csv")
     history = _compare_tables(
-        _read_table(before / "history.csv"),
-        _read_table(now / "history.csv"),
+        read_rows(before / "history.csv"),
+        read_rows(now / "history.csv"),
         lambda row: f"{row.get('stage', 'main')}, epoch {row['epoch']}",
     )
     metrics = _compare_tables(*cases, lambda row: f"{row['case']}, {row['class']}")
@@ -201,8 +201,3 @@ def _hash_label_maps(run: Path) -> dict[str, str]:
 
 def _tensors(run: Path) -> str | None:
     return next(file.tensors_sha256 for file in read_manifest(run) if file.path == "checkpoints/best.pt")
-
-
-def _read_table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))

@@ -13,6 +13,7 @@ from segtrail.atomic import write_bytes, write_json, write_text
 from segtrail.dataset.names import shown
 from segtrail.record.run_folder import read_json
 from segtrail.record.seeds import SeedsFolder, SeedsRecord
+from segtrail.record.table import read_rows
 from segtrail.report.wording import format_number
 from segtrail.seed_series.curves import draw_curves
 
@@ -95,7 +96,7 @@ def put_together(folder: SeedsFolder, record: SeedsRecord) -> SeedsResult:
         "seeds": seeds,
         "between_seeds": _between_seeds(seeds),
     }
-    histories = {seed: _read_history(run / "history.csv") for seed, run in runs.items()}
+    histories = {seed: read_rows(run / "history.csv") for seed, run in runs.items()}
     _write_history(folder.history, histories, {seed: run.name for seed, run in runs.items()})
     write_bytes(folder.curves, draw_curves(histories))
     write_json(folder.summary_file, summary)
@@ -136,11 +137,6 @@ def _spread(means: Sequence[float | None]) -> dict[str, Any]:
         "min": min(defined, default=None),
         "max": max(defined, default=None),
     }
-
-
-def _read_history(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def _write_history(
