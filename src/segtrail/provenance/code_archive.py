@@ -20,16 +20,26 @@ _PROGRAM_PREFIX = f"{PROGRAM}/segtrail/"
 def make_code_archive(own: Iterable[ModuleType]) -> bytes:
     """Pack the package under ``program/``, and what the configuration imports of the user's own under ``own/``.
 
-    Both folders are such that Python imports from them. The same sources give the same bytes.
-
     Args:
         own: The modules that the configuration names, imported.
 
     Returns:
         A zip file.
     """
+    return pack_code(own_sources(own))
+
+
+def pack_code(own: Mapping[str, bytes]) -> bytes:
+    """Pack the package and sources of the user's own; Python can import from both folders.
+
+    Args:
+        own: The sources by path below the folder that Python finds them in.
+
+    Returns:
+        A zip file; the same sources give the same bytes.
+    """
     content = {f"{_PROGRAM_PREFIX}{name}": source for name, source in program_sources().items()}
-    content |= {f"{OWN}/{name}": source for name, source in own_sources(own).items()}
+    content |= {f"{OWN}/{name}": source for name, source in own.items()}
     return stored_zip(content)
 
 

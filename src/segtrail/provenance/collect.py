@@ -1,7 +1,7 @@
 """Everything that tells where a run comes from, as the files of its folder ``provenance``."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,27 @@ class Origin:
     redactor: Redactor
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What was found out of a run, but for what git knows.
+
+    Attributes:
+        run_id: The run.
+        opened: When it was opened.
+        packages: The packages that it runs with.
+        machine: The machine, as ``provenance.json`` has it.
+        code: ``code.zip``.
+        gaps: What could not be found out, in sentences.
+    """
+
+    run_id: str
+    opened: datetime
+    packages: Sequence[Package]
+    machine: Mapping[str, Any]
+    code: bytes
+    gaps: Sequence[str]
+
+
 def collect_provenance(origin: Origin) -> dict[str, bytes]:
     """Collect code, packages, machine and repositories; under the same conditions the bytes are the same.
 
@@ -54,23 +75,43 @@ def collect_provenance(origin: Origin) -> dict[str, bytes]:
     Returns:
         The files by name.
     """
-    packages, gaps = installed_packages()
+    packages, package_gaps = installed_packages()
     machine, machine_gaps = describe_machine(origin.compute)
-    repositories, patches, repository_gaps = _describe_repositories(origin.redactor)
-    gaps = [*gaps, *machine_gaps, *repository_gaps, *_sourceless(origin.own_code)]
+    code = make_code_archive(origin.own_code.values())
+    gaps = [*package_gaps, *machine_gaps, *_sourceless(origin.own_code)]
+    return assemble_provenance(
+        Findings(origin.run_id, origin.opened, packages, machine, code, gaps), origin.redactor
+    )
+
+
+def assemble_provenance(findings: Findings, redactor: Redactor) -> dict[str, bytes]:
+    """Add what git knows, and write all of it out.
+
+    Args:
+        findings: What was found out besides.
+        redactor: Keeps machine paths out of patches and sentences.
+
+    Returns:
+        The files by name.
+    """
+    repositories, patches, repository_gaps = _describe_repositories(redactor)
     content = {
         "schema_version": SCHEMA_VERSION,
-        "run_id": origin.run_id,
+        "run_id": findings.run_id,
         **repositories,
-        "machine": machine,
-        "gaps": [origin.redactor.redact(gap) for gap in gaps],
+        "machine": findings.machine,
+        "gaps": [redactor.redact(gap) for gap in [*findings.gaps, *repository_gaps]],
     }
-    listed = {"schema_version": SCHEMA_VERSION, "packages": [_entry(package) for package in packages]}
+    listed = {
+        "schema_version": SCHEMA_VERSION,
+        "packages": [_entry(package) for package in findings.packages],
+    }
+    bill = make_bill_of_materials(findings.packages, findings.run_id, findings.opened)
     return {
         FILE_NAME: _json(content),
         PACKAGES: _json(listed),
-        BILL_OF_MATERIALS: make_bill_of_materials(packages, origin.run_id, origin.opened).encode("utf-8"),
-        code_archive.FILE_NAME: make_code_archive(origin.own_code.values()),
+        BILL_OF_MATERIALS: bill.encode("utf-8"),
+        code_archive.FILE_NAME: findings.code,
         **patches,
     }
 
@@ -85,8 +126,8 @@ def _describe_repositories(
     except NoRepositoryError as error:
         working = None
         gaps.append(
-            f"No commit tells what lay in the working folder: {error}. The configuration and the code that it imports "
-            "are on record all the same."
+            f"No commit tells what lay in the working folder: {error}. The sources that were found "
+            f"there are in {code_archive.FILE_NAME} all the same."
         )
     is_same = working is not None and program is not None and working.root == program.root
     patches: dict[str, bytes] = {}

@@ -41,6 +41,17 @@ def describe_machine(compute: Compute) -> tuple[dict[str, Any], list[str]]:
     """
     cards, gaps = _describe_cards(compute)
     description = {
+        **describe_hardware(),
+        "graphics_cards": cards,
+        "threads": {"within": torch.get_num_threads(), "between": torch.get_num_interop_threads()},
+        "switches": _describe_switches(),
+    }
+    return description, gaps
+
+
+def describe_hardware() -> dict[str, Any]:
+    """Describe Python, system, processor, memory and the environment variables that change what is computed."""
+    return {
         "python": {
             "version": platform.python_version(),
             "implementation": platform.python_implementation(),
@@ -56,12 +67,21 @@ def describe_machine(compute: Compute) -> tuple[dict[str, Any], list[str]]:
             "instructions": _instructions(),
         },
         "memory_gb": round(psutil.virtual_memory().total / _GIGABYTE, 2),
-        "graphics_cards": cards,
-        "threads": {"within": torch.get_num_threads(), "between": torch.get_num_interop_threads()},
-        "switches": _describe_switches(),
         "environment_variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
     }
-    return description, gaps
+
+
+def find_cards() -> list[dict[str, Any]]:
+    """Ask the driver for the graphics cards of the machine, whichever of them a program uses; none without a driver."""
+    cards = []
+    for line in _ask_driver("name,memory.total,driver_version,power.limit"):
+        name, megabytes, driver, watts = line
+        card: dict[str, Any] = {"name": name, "driver": driver}
+        card |= (
+            {"memory_gb": round(float(megabytes) * 1024**2 / _GIGABYTE, 2)} if _is_number(megabytes) else {}
+        )
+        cards.append(card | ({"power_limit_watts": float(watts)} if _is_number(watts) else {}))
+    return cards
 
 
 def _describe_system() -> dict[str, str]:
@@ -98,7 +118,7 @@ def _describe_cards(compute: Compute) -> tuple[list[dict[str, Any]], list[str]]:
         return [], []
     index = torch.cuda.current_device() if compute.device.index is None else compute.device.index
     known = torch.cuda.get_device_properties(index)
-    asked = _ask_driver(index)
+    asked = _ask_about_card(index)
     card = {
         "name": known.name,
         "memory_gb": round(known.total_memory / _GIGABYTE, 2),
@@ -113,17 +133,25 @@ def _describe_cards(compute: Compute) -> tuple[list[dict[str, Any]], list[str]]:
     return [card], gaps
 
 
-def _ask_driver(index: int) -> dict[str, Any]:
+def _ask_about_card(index: int) -> dict[str, Any]:
     """Ask for the driver's version and the most power that the card draws, in watts."""
-    command = [
-        "nvidia-smi",
-        f"--id={index}",
-        "--query-gpu=driver_version,power.limit",
-        "--format=csv,noheader,nounits",
-    ]
+    try:
+        ((driver, watts),) = _ask_driver("driver_version,power.limit", f"--id={index}")
+        return {"driver": driver, "power_limit_watts": float(watts)}
+    except ValueError:
+        return {}
+
+
+def _ask_driver(columns: str, *options: str) -> list[list[str]]:
+    """Return the cells of a line for each card; no line where nobody answers."""
+    command = ["nvidia-smi", *options, f"--query-gpu={columns}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603, fixed words
-        driver, watts = (part.strip() for part in done.stdout.strip().split(","))
-        return {"driver": driver, "power_limit_watts": float(watts)}
     except (OSError, subprocess.SubprocessError, ValueError):
-        return {}
+        return []
+    lines = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines()]
+    return [line for line in lines if len(line) == columns.count(",") + 1]
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 
@@ -32,15 +32,18 @@ class Package:
     is_editable: bool
 
 
-def installed_packages() -> tuple[list[Package], list[str]]:
+def installed_packages(path: Sequence[str] | None = None) -> tuple[list[Package], list[str]]:
     """List all packages that Python finds, and those that bring too little to be told.
+
+    Args:
+        path: Folders to look in, as ``sys.path`` of another Python; None for this one.
 
     Returns:
         The packages by name, and a sentence for each that has no metadata.
     """
     packages: dict[str, Package] = {}
     gaps = []
-    for found in distributions():
+    for found in distributions() if path is None else distributions(path=list(path)):
         name, version = found.metadata["Name"], found.metadata["Version"]
         if not name or not version:
             gaps.append("A package without name or version in its metadata is installed; it is not listed.")
