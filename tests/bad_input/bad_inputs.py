@@ -1260,6 +1260,56 @@ EXPERIMENTS = [
 ]
 
 
+def _record(*options: object, code: str = "") -> Callable[[Bench], list[object]]:
+    """Record a script that does nothing, with label maps and references beside it."""
+
+    def arrange(bench: Bench) -> list[object]:
+        (bench.home / "script.py").write_text(code, encoding="utf-8")
+        (bench.home / "empty").mkdir()
+        (bench.home / "references").mkdir()
+        for folder in ("maps", "references"):
+            (bench.home / folder).mkdir(exist_ok=True)
+        bench.data.write_volume("../maps/a.nii.gz", np.ones(SHAPE, np.uint8), AFFINE)
+        return ["record", *options, "--", sys.executable, "script.py"]
+
+    return arrange
+
+
+RECORDED: list[BadInput] = [
+    BadInput("no command", "record", "Which command?", 2, lambda _: ["record"]),
+    BadInput(
+        "a program that is not there",
+        "record",
+        "is not found",
+        2,
+        lambda _: ["record", "--", "no_such_program"],
+    ),
+    BadInput("no such data set", "record", "which --data names", 2, _record("--data", "nowhere")),
+    BadInput("an empty data set", "record", "holds no file", 2, _record("--data", "empty")),
+    BadInput(
+        "outputs that hold the records",
+        "record",
+        "holds the folder of the records themselves",
+        2,
+        _record("--outputs", "outputs"),
+    ),
+    BadInput("outputs that are a file", "record", "is no folder", 2, _record("--outputs", "script.py")),
+    BadInput(
+        "label maps without references", "record", "without --references", 2, _record("--predictions", "maps")
+    ),
+    BadInput(
+        "a Python that is none",
+        "record",
+        "gives no answer as a Python",
+        2,
+        _record("--python", "script.py"),
+    ),
+    BadInput(
+        "a disk that can't be written", "record", "can't be written", 2, _record("--output-root", "script.py")
+    ),
+]
+
+
 GROUPS = {
     "Command line": COMMAND_LINE,
     "Configuration": CONFIGURATION,
@@ -1272,6 +1322,7 @@ GROUPS = {
     "Your own data": OWN_DATA,
     "Archives": ARCHIVES,
     "Experiment log": EXPERIMENTS,
+    "Trainings of other programs": RECORDED,
     "Disk and rights": DISK_AND_RIGHTS,
 }
 

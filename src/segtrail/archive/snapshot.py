@@ -14,7 +14,9 @@ from segtrail.errors import CheckFailed, InputError
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_text_file
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
-from segtrail.record.run_folder import read_json
+from segtrail.record.run_folder import is_recorded, read_json
+from segtrail.recording.data_files import FILE_NAME as DATA_FILES
+from segtrail.recording.data_files import read_data_files
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,10 @@ def take_snapshot(run_dir: Path, root: Path, narrator: Narrator) -> DataSnapshot
         InputError: There is no such folder, or a name in it is not one for every system.
         CheckFailed: Files are missing or others than the run read.
     """
-    summary = read_json(run_dir / "dataset_summary.json")
-    recorded, fingerprint, left_out = _read_summary(run_dir, summary)
+    if is_recorded(read_json(run_dir / "run.json")):
+        recorded, fingerprint, left_out = _read_list(run_dir)
+    else:
+        recorded, fingerprint, left_out = _read_summary(run_dir, read_json(run_dir / "dataset_summary.json"))
     _refuse_unfit_paths(recorded)
     if not root.is_dir():
         raise InputError(
@@ -69,6 +73,20 @@ def take_snapshot(run_dir: Path, root: Path, narrator: Narrator) -> DataSnapshot
     ]
     _refuse(run_dir, root, changed)
     return DataSnapshot(fingerprint=fingerprint, left_out=left_out, files=list(files.values()))
+
+
+def _read_list(run_dir: Path) -> tuple[list[_Recorded], str, list[str]]:
+    """Return the files that were listed before a command of another program was recorded."""
+    if not (run_dir / DATA_FILES).is_file():
+        raise InputError(
+            f"{run_dir.name} was recorded without a data set, so there is none to archive. Leave --with-data out."
+        )
+    files = read_data_files(run_dir / DATA_FILES)
+    return (
+        [_Recorded("the data set", (file.path,), file.sha256) for file in files],
+        hash_text_file(run_dir / DATA_FILES),
+        [],
+    )
 
 
 def _read_summary(run_dir: Path, summary: Mapping[str, Any]) -> tuple[list[_Recorded], str, list[str]]:

@@ -10,6 +10,7 @@ from segtrail.audit.outcome import Outcome, Status
 from segtrail.dataset.names import printable
 from segtrail.errors import InputError
 from segtrail.record.journal import Entry
+from segtrail.record.run_folder import is_recorded
 from segtrail.record.seal import SEALED
 
 
@@ -46,6 +47,8 @@ def go_through(run_dir: Path, outcomes: Sequence[Outcome], entries: Sequence[Ent
         The points, in the runbook's order.
     """
     known = {outcome.check: outcome for outcome in outcomes}
+    if is_recorded(_read(run_dir, "run.json")):
+        return [point.printable() for point in _points_of_recorded(_read(run_dir, "run.json"), known)]
     run, summary = _read(run_dir, "run.json"), _read(run_dir, "dataset_summary.json")
     points = [
         Point(1, "The data are checked and fingerprinted", *_answer(_data, summary, known)),
@@ -57,6 +60,38 @@ def go_through(run_dir: Path, outcomes: Sequence[Outcome], entries: Sequence[Ent
         Point(7, "The record is archived", "not checked", _archive(known["journal"])),
     ]
     return [point.printable() for point in points]
+
+
+def _points_of_recorded(run: Mapping[str, Any], known: Mapping[str, Outcome]) -> list[Point]:
+    """Answer the points for another program's training, of which a record knows less."""
+    recorded = run["recorded"]
+    return [
+        Point(1, "The data are checked and fingerprinted", *_answer(_listed_data, recorded, known)),
+        Point(2, "The split does not leak", "not checked", "another program divided the data"),
+        Point(3, "The configuration is resolved and kept", *_of(known["configuration"])),
+        Point(4, "The training finished", *_answer(_exit, run)),
+        Point(5, "Metrics are per case, on full volumes", *_of(known["metrics"])),
+        Point(6, "The report was read", "not checked", _reading(known.get("signoff"))),
+        Point(7, "The record is archived", "not checked", _archive(known["journal"])),
+    ]
+
+
+def _listed_data(recorded: Mapping[str, Any], known: Mapping[str, Outcome]) -> tuple[Status, str]:
+    data = recorded["data"]
+    if data is None:
+        return "not checked", "no data set was named"
+    if known["data"].status == "fail" or data["changes"]:
+        return "fail", _text_of(known["data"]) if known[
+            "data"
+        ].status == "fail" else "files changed meanwhile"
+    return "not checked", (
+        f"{data['files']} files have their hashes on record; `segtrail check` looks whether they are sound"
+    )
+
+
+def _exit(run: Mapping[str, Any]) -> tuple[Status, str]:
+    ended = str(run["ended_because"])
+    return ("pass" if run["status"] == "finished" else "fail"), ended
 
 
 def _read(run_dir: Path, name: str) -> dict[str, Any]:
@@ -75,7 +110,11 @@ def _answer(point: Callable[..., tuple[Status, str]], *arguments: Any) -> tuple[
 
 
 def _of(outcome: Outcome) -> tuple[Status, str]:
-    return outcome.status, "; ".join(outcome.evidence)
+    return outcome.status, _text_of(outcome)
+
+
+def _text_of(outcome: Outcome) -> str:
+    return "; ".join(outcome.evidence)
 
 
 def _data(summary: Mapping[str, Any], known: Mapping[str, Outcome]) -> tuple[Status, str]:

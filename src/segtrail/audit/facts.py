@@ -46,12 +46,11 @@ def check_facts(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
         return Outcome.not_checked("facts", TITLE, because)
     run = read_object(run_dir / "run.json")
     faults = [
-        *_faults_of_opening(run_dir, run, opening),
+        *faults_of_opening(run_dir, run, opening),
         *_faults_of_resuming(run, entries),
         *_faults_of_regions(run_dir, entries),
         *_faults_of_results(run_dir, entries),
-        *_faults_of_list(entries),
-        *_faults_of_report(entries),
+        *faults_of_sealing(entries),
     ]
     return Outcome.of_faults("facts", TITLE, faults, f"compared with {len(entries)} lines")
 
@@ -61,7 +60,8 @@ def last_of(entries: Sequence[Entry], action: str) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.action == action), None)
 
 
-def _faults_of_opening(run_dir: Path, run: Mapping[str, Any], opening: Entry) -> Iterator[str]:
+def faults_of_opening(run_dir: Path, run: Mapping[str, Any], opening: Entry) -> Iterator[str]:
+    """Compare ``run.json`` and ``dataset_summary.json`` with the line of the opening."""
     for key, name in _OF_OPENING.items():
         if run.get(key) != opening.details.get(name):
             yield f"run.json has another {key} than the journal's first line"
@@ -108,7 +108,15 @@ def _faults_of_results(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]
     if evaluated is None:
         yield "the journal has no line of an evaluation"
         return
-    for name, sha256 in evaluated.details.get("files", {}).items():
+    yield from faults_of_written(run_dir, evaluated.details.get("files", {}))
+    summary = read_object(run_dir / "dataset_summary.json")["split"]
+    if set(evaluated.details["cases"]) != {*summary["val"], *summary["test"]}:
+        yield "other cases were evaluated than those of validation and test"
+
+
+def faults_of_written(run_dir: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """Compare files with the hashes that a line of the journal holds of them."""
+    for name, sha256 in files.items():
         path = run_dir / name
         if not path.is_file():
             yield f"{name} is missing, which the journal saw written"
@@ -116,9 +124,12 @@ def _faults_of_results(run_dir: Path, entries: Sequence[Entry]) -> Iterator[str]
             path.suffix not in TEXT_SUFFIXES or sha256 != hash_text_file(path)
         ):
             yield f"{name} is not the one that the journal saw written"
-    summary = read_object(run_dir / "dataset_summary.json")["split"]
-    if set(evaluated.details["cases"]) != {*summary["val"], *summary["test"]}:
-        yield "other cases were evaluated than those of validation and test"
+
+
+def faults_of_sealing(entries: Sequence[Entry]) -> Iterator[str]:
+    """Compare the seal with the lines about the list of files and the report."""
+    yield from _faults_of_list(entries)
+    yield from _faults_of_report(entries)
 
 
 def _faults_of_list(entries: Sequence[Entry]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from segtrail.record.run_folder import LOCK_FILE
 
 # A text of a run is read as a whole; none comes near this.
 _LARGEST_TEXT_BYTES = 1 << 30
-_MAY_BE_EMPTY = frozenset({"checkpoints", "predictions", "examples", ADDENDA})
+_MAY_BE_EMPTY = frozenset({"checkpoints", "predictions", "examples", "outputs", ADDENDA})
 
 
 def find_strange(run_dir: Path) -> list[str]:

@@ -44,7 +44,7 @@ def check_history(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
     """Compare ``history.csv`` with the epochs of the summary, the checkpoints with the journal."""
     rows = read_rows(run_dir / "history.csv")
     summary = read_object(run_dir / "metrics_summary.json")
-    faults = [*_faults_of_epochs(rows), *_faults_of_selection(rows, summary["selection"])]
+    faults = [*faults_of_epochs(rows), *_faults_of_selection(rows, summary["selection"])]
     faults += _faults_of_validations(rows, entries)
     faults += _faults_of_checkpoints(run_dir, entries)
     return Outcome.of_faults("history", HISTORY_TITLE, faults, f"{len(rows)} epochs")
@@ -61,8 +61,8 @@ def check_metrics(run_dir: Path) -> Outcome:
         fault = "the intervals of metrics_summary.json are not made as the configuration says"
         return Outcome("metrics", METRICS_TITLE, "fail", (fault,))
     expected = {case: side for side in ("val", "test") for case in split[side]}
-    faults = list(_faults_of_summary(rows, summary))
-    faults += _faults_of_cases(rows, expected)
+    faults = list(faults_of_summary(rows, summary))
+    faults += faults_of_cases(rows, expected)
     faults += [
         f"predictions/{case}.nii.gz is missing"
         for case in expected
@@ -104,7 +104,8 @@ def _first(entries: Sequence[Entry], action: str) -> Entry | None:
     return next((entry for entry in entries if entry.action == action), None)
 
 
-def _faults_of_epochs(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def faults_of_epochs(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Ask for the epochs of each network in their order, none left out."""
     expected: dict[str, int] = {}
     for row in rows:
         stage = row.get("stage", "main")
@@ -158,7 +159,8 @@ def _faults_of_checkpoints(run_dir: Path, entries: Sequence[Entry]) -> Iterator[
             yield f"checkpoints/{name} is not the one that the journal saw written"
 
 
-def _faults_of_summary(rows: Sequence[Mapping[str, str]], summary: Mapping[str, Any]) -> Iterator[str]:
+def faults_of_summary(rows: Sequence[Mapping[str, str]], summary: Mapping[str, Any]) -> Iterator[str]:
+    """Compute every statistic of a summary again from the table of cases."""
     sides = {row["split"] for row in rows}
     for side in sorted(sides ^ summary["splits"].keys()):
         yield f"metrics_summary.json and metrics_cases.csv don't both have the side {side}"
@@ -169,7 +171,8 @@ def _faults_of_summary(rows: Sequence[Mapping[str, str]], summary: Mapping[str, 
             yield from _faults_of_class(f"{side}, {name}", own, recorded, bootstrap)
 
 
-def _faults_of_cases(rows: Sequence[Mapping[str, str]], expected: Mapping[str, str]) -> Iterator[str]:
+def faults_of_cases(rows: Sequence[Mapping[str, str]], expected: Mapping[str, str]) -> Iterator[str]:
+    """Ask for each case of validation and test, once, on its side."""
     measured = {row["case"]: row["split"] for row in rows}
     for case in sorted(expected.keys() - measured.keys()):
         yield f"metrics_cases.csv has no {case}, a case of {expected[case]}"

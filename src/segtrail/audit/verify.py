@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ from segtrail.audit.numbers import (
 from segtrail.audit.outcome import Check, Outcome
 from segtrail.audit.provenance import TITLE as PROVENANCE_TITLE
 from segtrail.audit.provenance import check_provenance
+from segtrail.audit.recorded import MEASURED_TITLE, check_measured, checks_of_recorded
 from segtrail.audit.signoffs import TITLE as SIGNOFF_TITLE
 from segtrail.audit.signoffs import check_signoffs
 from segtrail.audit.witnesses import (
@@ -57,7 +58,7 @@ from segtrail.record.addenda import Addenda
 from segtrail.record.journal import Entry
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
-from segtrail.record.run_folder import utc_now
+from segtrail.record.run_folder import is_recorded, utc_now
 from segtrail.version import __version__
 
 SCHEMA_VERSION = 1
@@ -183,10 +184,32 @@ def _list_checks(
         entries.extend(found)
         return outcome
 
+    if _is_recorded(run_dir):
+        return [
+            *_checks_of_any(run_dir, request, journal, entries),
+            *checks_of_recorded(run_dir, request.data_root, entries),
+        ]
+
     def data() -> Outcome:
         with narrator.track("Comparing the data", len(list((run_dir / "predictions").glob("*")))) as tracker:
             return check_data(run_dir, request.data_root, tracker.advance)
 
+    return [
+        *_checks_of_any(run_dir, request, journal, entries),
+        Check("configuration", CONFIG_TITLE, lambda: check_configuration(run_dir, entries)),
+        Check("facts", FACTS_TITLE, lambda: check_facts(run_dir, entries)),
+        Check("provenance", PROVENANCE_TITLE, lambda: check_provenance(run_dir, entries)),
+        Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
+        Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
+        Check("model_card", CARD_TITLE, lambda: check_model_card(run_dir)),
+        Check("data", DATA_TITLE, data),
+    ]
+
+
+def _checks_of_any(
+    run_dir: Path, request: VerifyRequest, journal: Callable[[], Outcome], entries: Sequence[Entry]
+) -> list[Check]:
+    """List the checks of every sealed folder, whoever trained."""
     return [
         Check("files", FILES_TITLE, lambda: check_files(run_dir)),
         Check("journal", JOURNAL_TITLE, journal),
@@ -197,14 +220,15 @@ def _list_checks(
         Check("ledger", LEDGER_TITLE, lambda: check_ledger(run_dir, request.ledger)),
         Check("addenda", ADDENDA_TITLE, lambda: check_addenda(run_dir, entries)),
         Check("signoff", SIGNOFF_TITLE, lambda: check_signoffs(run_dir)),
-        Check("configuration", CONFIG_TITLE, lambda: check_configuration(run_dir, entries)),
-        Check("facts", FACTS_TITLE, lambda: check_facts(run_dir, entries)),
-        Check("provenance", PROVENANCE_TITLE, lambda: check_provenance(run_dir, entries)),
-        Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
-        Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
-        Check("model_card", CARD_TITLE, lambda: check_model_card(run_dir)),
-        Check("data", DATA_TITLE, data),
     ]
+
+
+def _is_recorded(run_dir: Path) -> bool:
+    """Tell whether a run says to be a record of another program; a damaged one is judged as segtrail's own."""
+    try:
+        return is_recorded(read_object(run_dir / "run.json"))
+    except InputError:
+        return False
 
 
 def require_whole(run_dir: Path) -> None:
@@ -252,12 +276,15 @@ def keep_verification(run_dir: Path, verification: Verification) -> Path:
 def _rerun(
     run_dir: Path, request: VerifyRequest, narrator: Narrator, outcomes: Sequence[Outcome | None]
 ) -> Outcome | None:
-    title = "best.pt gives the reported label maps and metrics again"
+    recorded = _is_recorded(run_dir)
+    title = MEASURED_TITLE if recorded else "best.pt gives the reported label maps and metrics again"
     if not request.rerun or request.data_root is None:
         return Outcome.not_checked("rerun", title, "--rerun segments and measures again")
     if any(outcome is not None and outcome.status == "fail" for outcome in outcomes):
         return Outcome.not_checked("rerun", title, "what is not what was sealed is not run")
+    root = request.data_root
+    if recorded:
+        return Check("rerun", title, lambda: check_measured(run_dir, root)).run()
     from segtrail.audit.rerun import check_rerun  # torch is imported only for this
 
-    root = request.data_root
     return Check("rerun", title, lambda: check_rerun(run_dir, root, request.device, narrator)).run()

@@ -39,13 +39,13 @@ def card(
     with sentences_for_errors(as_json) as output:
         from segtrail.model_card.completion import latest_card
         from segtrail.model_card.questions import open_questions
-        from segtrail.record.run_folder import find_run
+        from segtrail.record.run_folder import find_trained_run
 
         if answers is not None and template is not None:
             raise InputError(
                 "--answers and --template are given; one reads answers, the other writes questions."
             )
-        folder = find_run(run, output_root.expanduser())
+        folder = find_trained_run(run, output_root.expanduser())
         if answers is not None:
             _take_answers(folder, answers.expanduser())
         latest = latest_card(folder.path)
@@ -93,10 +93,10 @@ def _run_id(folder: "RunFolder") -> str:
 def test_uses(run: Run, output_root: OutputRoot = Path("outputs"), as_json: Json = False) -> None:
     """Count how often the test cases of a run were measured, by it and by the runs beside it."""
     with sentences_for_errors(as_json) as answers:
-        from segtrail.record.run_folder import find_run
+        from segtrail.record.run_folder import find_trained_run
         from segtrail.record.uses_of_test_set import find_uses
 
-        folder = find_run(run, output_root.expanduser())
+        folder = find_trained_run(run, output_root.expanduser())
         uses = find_uses(folder.path)
         if uses is None:
             raise InputError(

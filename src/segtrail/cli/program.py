@@ -13,6 +13,7 @@ from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
+from segtrail.cli.recording_commands import record
 from segtrail.cli.repeat_commands import reproduce
 from segtrail.cli.run_commands import evaluate, predict, report
 from segtrail.cli.series_commands import cv, seeds
@@ -37,6 +38,7 @@ for command in (
     resume,
     cv,
     seeds,
+    record,
     evaluate,
     predict,
     report,
@@ -56,7 +58,8 @@ for command in (
     test_uses,
     doctor,
 ):
-    app.command()(command)
+    # What stands behind the command that is recorded is its own, --help too.
+    app.command(context_settings={"allow_interspersed_args": command is not record})(command)
 app.add_typer(data_app, name="data")
 app.add_typer(keys_app, name="keys")
 data_app.command()(download)

@@ -41,10 +41,10 @@ def reproduce(
 ) -> None:
     """Train a run again from its folder alone, and compare every epoch and metric."""
     with sentences_for_errors(as_json) as answers:
-        from segtrail.record.run_folder import find_run
+        from segtrail.record.run_folder import find_trained_run
 
         root = output_root.expanduser()
-        folder = find_run(run, root)
+        folder = find_trained_run(run, root)
 
         from segtrail.reproduction.reproduce import (
             ReproductionRequest,

@@ -40,9 +40,9 @@ def evaluate(
     with sentences_for_errors(as_json) as answers:
         which = _known_checkpoint(checkpoint)
 
-        from segtrail.record.run_folder import find_run
+        from segtrail.record.run_folder import find_trained_run
 
-        folder = find_run(run, output_root)
+        folder = find_trained_run(run, output_root)
 
         from segtrail.experiment.evaluate_run import EvaluationRequest, evaluate_run
         from segtrail.record.local_paths import find_data_root
@@ -87,9 +87,9 @@ def predict(
     with sentences_for_errors(as_json) as answers:
         which = _known_checkpoint(checkpoint)
 
-        from segtrail.record.run_folder import find_run
+        from segtrail.record.run_folder import find_trained_run
 
-        folder = find_run(run, output_root)
+        folder = find_trained_run(run, output_root)
 
         from segtrail.prediction.predict_run import PredictionRequest, predict_run
 

@@ -83,9 +83,9 @@ def resume(
 ) -> None:
     """Go on with an interrupted run; it ends with the bits of one that was never interrupted."""
     with sentences_for_errors(as_json) as answers:
-        from segtrail.record.run_folder import find_run
+        from segtrail.record.run_folder import find_trained_run
 
-        folder = find_run(run, output_root.expanduser())
+        folder = find_trained_run(run, output_root.expanduser())
 
         narrator, opened_key = narrator_for(as_json), signing_key(key)
         command = ["segtrail", "resume", run, *(more_epochs or []), *option_words({"--data": data})]

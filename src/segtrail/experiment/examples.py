@@ -1,9 +1,8 @@
 """``examples/``: pictures of the best, the median and the worst case."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +54,23 @@ def rank_cases(results: list[ClassResult]) -> list[RankedCase]:
     return sorted(ranked, key=lambda item: ("best", "median", "worst").index(item.rank))
 
 
+@dataclass(frozen=True)
+class CaseSources:
+    """What a picture of a case is drawn from.
+
+    Attributes:
+        images: The image, or a file for each of its channels; the first channel is shown.
+        reference: Its reference label map.
+        prediction: Its predicted label map.
+        regions: Where the second network looked.
+    """
+
+    images: Sequence[Path]
+    reference: Path
+    prediction: Path
+    regions: Sequence[Box] = ()
+
+
 def draw_examples(run_dir: Path, description: DatasetDescription, results: list[ClassResult]) -> None:
     """Draw the pictures of a run from its predictions, and list them in ``examples/examples.json``.
 
@@ -63,13 +79,39 @@ def draw_examples(run_dir: Path, description: DatasetDescription, results: list[
         description: The data set the cases come from.
         results: Results of one side of the split.
     """
-    folder = run_dir / "examples"
     seen = {entry["case"]: entry for entry in read_json(run_dir / "inference.json")["cases"]}
+
+    def sources(case: str) -> CaseSources:
+        files = description.case(case)
+        return CaseSources(
+            files.image_paths(description.root),
+            description.root / files.label,
+            run_dir / "predictions" / f"{case}.nii.gz",
+            [Box.of_record(region) for region in seen[case]["regions"]],
+        )
+
+    draw_ranked(run_dir / "examples", results, sources, description.class_names)
+
+
+def draw_ranked(
+    folder: Path,
+    results: list[ClassResult],
+    sources: Callable[[str], CaseSources],
+    class_names: Mapping[int, str],
+) -> None:
+    """Draw the best, the median and the worst case, and list the pictures in ``examples.json``.
+
+    Args:
+        folder: Where the pictures come to.
+        results: Results of one side of the split.
+        sources: Gives what a case is drawn from.
+        class_names: Names of the classes without background, by label value.
+    """
     entries = []
     for ranked in rank_cases(results):
         file = f"{ranked.rank}_{ranked.case}.png"
         of_case = [result for result in results if result.case == ranked.case]
-        caption_text, alt = _draw(folder / file, run_dir, description, of_case, seen[ranked.case])
+        caption_text, alt = _draw(folder / file, sources(ranked.case), class_names, of_case)
         entries.append(
             {
                 "rank": ranked.rank,
@@ -84,17 +126,12 @@ def draw_examples(run_dir: Path, description: DatasetDescription, results: list[
 
 
 def _draw(
-    path: Path,
-    run_dir: Path,
-    description: DatasetDescription,
-    results: list[ClassResult],
-    seen: Mapping[str, Any],
+    path: Path, sources: CaseSources, class_names: Mapping[int, str], results: list[ClassResult]
 ) -> tuple[str, str]:
     case = results[0].case
-    files = description.case(case)
-    image = read_channels(files.image_paths(description.root))
-    reference = _labels_in_ras(read_volume(description.root / files.label))
-    prediction = _labels_in_ras(read_volume(run_dir / "predictions" / f"{case}.nii.gz"))
+    image = read_channels(list(sources.images))
+    reference = _labels_in_ras(read_volume(sources.reference))
+    prediction = _labels_in_ras(read_volume(sources.prediction))
     reorientation = RasReorientation.of(image.affine)
     ras_spacing = spacing_mm(reorientation.apply_to_affine(image.affine, image.spatial_shape))
     view = draw_case_panel(
@@ -103,9 +140,9 @@ def _draw(
         reference,
         prediction,
         ras_spacing,
-        description.class_names,
+        class_names,
         title=case,
-        regions=[Box.of_record(region) for region in seen["regions"]],
+        regions=list(sources.regions),
     )
     scores = [_class_scores(result) for result in results]
     side = {"val": "validation"}.get(results[0].split, results[0].split)

@@ -12,7 +12,7 @@ from segtrail.record.links import refuse_links
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import REPORT, write_manifest
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
-from segtrail.record.run_folder import RunFolder
+from segtrail.record.run_folder import RunFolder, is_recorded
 from segtrail.record.seal import (
     SEALED,
     finish_seal,
@@ -55,6 +55,31 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
     remove_empty_folders(folder.path)
     write_uses(folder.path)
     write_card(folder.path)
+    return _close(folder, narrator, with_report=with_report)
+
+
+def seal_recorded(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str:
+    """Seal the record of another program's training, however that ended: nothing can go on with it.
+
+    Args:
+        folder: The run folder, held, its journal open.
+        narrator: Hears of it; its log ends before the files are listed.
+        with_report: Whether to make the report.
+
+    Returns:
+        The run's fingerprint.
+
+    Raises:
+        SegtrailError: The report can't be made; the run is then not sealed.
+    """
+    narrator.detach_log()
+    refuse_links(folder.path)
+    remove_empty_folders(folder.path)
+    return _close(folder, narrator, with_report=with_report)
+
+
+def _close(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str:
+    """List the files, make the report, write the seal, and take the right to write away."""
     fingerprint = write_manifest(folder.path, hash_tensors)
     folder.journal.write("files listed", manifest_sha256=fingerprint)
     reports = {}
@@ -97,6 +122,12 @@ def seal_later(folder: RunFolder, narrator: Narrator) -> str:
 def _seal_finished(folder: RunFolder, narrator: Narrator) -> str:
     state = folder.read_state()
     journal = folder.open_journal(state.get("operator"))
+    if is_recorded(state):
+        if state["status"] == "running":
+            because = "segtrail was killed while it recorded the command; what came after is not on record"
+            folder.end("interrupted", because)
+            journal.write("interrupted", because=because)
+        return seal_recorded(folder, narrator, with_report=True)
     if not journal.n_lines:
         if "program_sha256" in state or (folder.path / MANIFEST).exists():
             raise InputError(f"{folder.run_id} had a journal, which is gone. Bring it back, or train anew.")

@@ -53,6 +53,12 @@ def _of(path: str) -> Callable[[LoggedRun], Value]:
     return value
 
 
+def _of_either(path: str, path_of_recorded: str) -> Callable[[LoggedRun], Value]:
+    """Follow one path, or another in the record of another program's training."""
+    own, recorded = _of(path), _of(path_of_recorded)
+    return lambda run: recorded(run) if run.is_recorded else own(run)
+
+
 def _of_setting(section: str, key: str) -> Callable[[LoggedRun], Value]:
     return lambda run: run.setting(section, key) or None
 
@@ -85,6 +91,9 @@ def _signoffs(run: LoggedRun) -> Value:
 
 
 def _models(run: LoggedRun) -> Value:
+    if run.record is not None and run.record.recorded is not None:
+        recorded = run.record.recorded
+        return {"main": recorded.network or recorded.program}
     if run.record is None or run.record.model is None:
         return None
     return {entry.stage: entry.name for entry in run.record.stages} or {"main": run.record.model.name}
@@ -162,8 +171,13 @@ COLUMNS = {
         Column("batch_size", "Batch size", _of_setting("train", "batch_size"), _show_setting),
         Column("spacing", "Spacing (mm)", _of_setting("preprocess", "spacing"), _show_setting),
         Column("model", "Model", _models, _show_setting),
-        Column("dataset", "Data set", _of("dataset.name"), is_long=True),
-        Column("dataset_fingerprint", "Data fingerprint", _of("dataset.fingerprint"), is_long=True),
+        Column("dataset", "Data set", _of_either("dataset.name", "record.recorded.data_set"), is_long=True),
+        Column(
+            "dataset_fingerprint",
+            "Data fingerprint",
+            _of_either("dataset.fingerprint", "record.recorded.data.sha256"),
+            is_long=True,
+        ),
         Column("split_hash", "Split", _of("dataset.split.hash"), is_long=True),
         Column(
             "cases",

@@ -60,29 +60,41 @@ class LoggedRun:
         """Whether the record says so."""
         return self.status == "finished"
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is the record of another program's training, which need not have all files."""
+        return self.record is not None and self.record.recorded is not None
+
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """``config_resolved.yaml``."""
-        return self._read(self.folder / CONFIG_FILE, read_config, needed=True) or {}
+        return self._read(self.folder / CONFIG_FILE, read_config, needed=not self.is_recorded) or {}
 
     @cached_property
     def metrics(self) -> MetricsSummary | None:
         """``metrics_summary.json``; an unfinished run need not have it."""
         name = "metrics_summary.json"
         return self._read(
-            self.folder / name, lambda path: read_json_file(path, MetricsSummary), needed=self.is_finished
+            self.folder / name,
+            lambda path: read_json_file(path, MetricsSummary),
+            needed=self.is_finished and not self.is_recorded,
         )
 
     @cached_property
     def dataset(self) -> DatasetSummary | None:
         """``dataset_summary.json``."""
         name = "dataset_summary.json"
-        return self._read(self.folder / name, lambda path: read_json_file(path, DatasetSummary), needed=True)
+        return self._read(
+            self.folder / name,
+            lambda path: read_json_file(path, DatasetSummary),
+            needed=not self.is_recorded,
+        )
 
     @cached_property
     def epochs(self) -> dict[str, int]:
         """How many epochs each stage was trained, without the networks on the way."""
-        counted = self._read(self.folder / "history.csv", count_epochs, needed=self.is_finished) or {}
+        needed = self.is_finished and not self.is_recorded
+        counted = self._read(self.folder / "history.csv", count_epochs, needed=needed) or {}
         stages = [] if self.record is None else [entry.stage for entry in self.record.stages]
         return {stage: counted.get(stage, 0) for stage in stages} if stages else counted
 

@@ -1,7 +1,7 @@
 """Where this machine keeps the data of a run or a cross-validation: beside their folders, never inside them."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from segtrail.atomic import write_json
@@ -16,10 +16,24 @@ def remember_paths(folder: Path, paths: PathsConfig) -> None:
         folder: ``OUTPUT_ROOT/runs/RUN_ID``, or ``OUTPUT_ROOT/cv/CV_ID``.
         paths: Its paths.
     """
+    folders = {"data_root": paths.data_root, "cache_root": paths.cache_root}
+    _remember(folder, {key: Path(path) for key, path in folders.items() if path})
+
+
+def remember_data_root(folder: Path, data_root: Path) -> None:
+    """Note where the data of the record of another program's training lie on this machine.
+
+    Args:
+        folder: ``OUTPUT_ROOT/runs/RUN_ID``.
+        data_root: The data set.
+    """
+    _remember(folder, {"data_root": data_root})
+
+
+def _remember(folder: Path, folders: Mapping[str, Path]) -> None:
     note = _note_of(folder)
     note.parent.mkdir(exist_ok=True)
-    folders = {"data_root": paths.data_root, "cache_root": paths.cache_root}
-    known = {key: str(Path(path).expanduser().resolve()) for key, path in folders.items() if path}
+    known = {key: str(path.expanduser().resolve()) for key, path in folders.items()}
     write_json(note, {"schema_version": 1, **known})
 
 

@@ -95,7 +95,8 @@ def _is_left_out(name: str) -> bool:
 
 def _list(run_dir: Path, name: str, hash_tensors: Callable[[Path], str]) -> ListedFile:
     path = run_dir / name
-    tensors = hash_tensors(path) if path.suffix == ".pt" else None
+    is_ours = path.suffix == ".pt" and name.startswith("checkpoints/")
+    tensors = hash_tensors(path) if is_ours else None
     return ListedFile(name, path.stat().st_size, hash_file(path), tensors)
 
 

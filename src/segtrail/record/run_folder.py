@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -204,6 +204,34 @@ def find_run(name: str, output_root: Path, *, even_damaged: bool = False) -> Run
     raise InputError(
         f"{name} is neither a run folder nor the ID of a run in {runs}. `latest` names the newest."
     )
+
+
+def find_trained_run(name: str, output_root: Path) -> RunFolder:
+    """Find a run that segtrail itself trained.
+
+    Args:
+        name: A path, a run ID, or ``latest``.
+        output_root: Folder whose ``runs`` is searched for IDs.
+
+    Returns:
+        The run.
+
+    Raises:
+        InputError: There is no such run, or another program trained it.
+    """
+    folder = find_run(name, output_root)
+    state = folder.read_state()
+    if is_recorded(state):
+        raise InputError(
+            f"{folder.run_id} is the record of another program's training ({state['recorded']['program']}), whose "
+            "network segtrail can't run. `segtrail report`, `verify`, `archive`, `note` and `signoff` work with it."
+        )
+    return folder
+
+
+def is_recorded(state: Mapping[str, Any]) -> bool:
+    """Tell from ``run.json`` whether a run is the record of another program's training."""
+    return "recorded" in state
 
 
 def _is_there(path: Path) -> bool:

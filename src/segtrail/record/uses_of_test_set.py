@@ -10,7 +10,7 @@ from segtrail.errors import InputError
 from segtrail.record.journal import DATA_ACCESS, Entry, read_journal
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.manifest import ADDENDA
-from segtrail.record.run_folder import read_json
+from segtrail.record.run_folder import is_recorded, read_json
 
 FILE_NAME = "test_uses.json"
 SCHEMA_VERSION = 1
@@ -112,9 +112,13 @@ def _runs_beside(run_dir: Path) -> list[Path]:
 
 def _uses_of_run(run_dir: Path, wanted: Sequence[frozenset[str]]) -> Iterator[Use]:
     entries = read_journal(run_dir / JOURNAL)
-    run_id = str(read_json(run_dir / "run.json")["run_id"])
+    state = read_json(run_dir / "run.json")
+    run_id = str(state["run_id"])
     evaluated = next((entry for entry in reversed(entries) if entry.action == "evaluated"), None)
-    if evaluated is not None:
+    if is_recorded(state):
+        if evaluated is not None and evaluated.details["cases"]:
+            raise InputError(f"The journal of {run_id} names cases of another program, but not their images.")
+    elif evaluated is not None:
         voxels = _cases_of(read_json(run_dir / "dataset_summary.json"))
         yield from _use(run_id, "run", evaluated, voxels, wanted)
     elif (run_dir / _TABLE).is_file():

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# What a training was configured with, in its record.
+CONFIGURATION_FILE = "training_configuration.json"
+
 
 @dataclass(frozen=True)
 class ForeignEpoch:
@@ -37,11 +40,13 @@ class LabelPair:
         case: Name of the case.
         prediction: The label map.
         reference: The reference on the same grid.
+        images: The image, or a file for each of its channels; none where it is not known.
     """
 
     case: str
     prediction: Path
     reference: Path
+    images: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
+from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.data import data_section
 from segtrail.report.sections.guard import guard_section
 from segtrail.report.sections.pictures import pictures_section
 from segtrail.report.sections.record import circumstances_section, configuration_section, definitions_section
+from segtrail.report.sections.recorded import (
+    recorded_configuration,
+    recorded_curves,
+    recorded_summary,
+    recorded_training,
+)
 from segtrail.report.sections.regions import regions_section
 from segtrail.report.sections.results import cases_section, metrics_section
 from segtrail.report.sections.summary import RESEARCH_USE, summary_section
@@ -84,6 +91,8 @@ def build_document(contents: RunContents) -> Document:
 
 
 def _parts(contents: RunContents) -> list[Part]:
+    if contents.run.recorded is not None:
+        return _parts_of_recorded(contents, contents.run.recorded)
     sections: Sequence[list[Part]] = (
         [Heading("Summary")],
         summary_section(contents),
@@ -97,6 +106,23 @@ def _parts(contents: RunContents) -> list[Part]:
         definitions_section(contents.metrics),
         circumstances_section(contents),
         configuration_section(contents.config),
+    )
+    return [part for section in sections for part in section]
+
+
+def _parts_of_recorded(contents: RunContents, recorded: Recorded) -> list[Part]:
+    """Build the report of another program's training: what is known of it, and the same results."""
+    sections: Sequence[list[Part]] = (
+        [Heading("Summary")],
+        recorded_summary(contents, recorded),
+        metrics_section(contents.metrics) if contents.metrics else [],
+        recorded_curves(contents),
+        cases_section(contents) if contents.cases else [],
+        pictures_section(contents) if contents.examples else [],
+        recorded_training(contents, recorded),
+        definitions_section(contents.metrics) if contents.metrics else [],
+        circumstances_section(contents),
+        recorded_configuration(contents.training_configuration),
     )
     return [part for section in sections for part in section]
 

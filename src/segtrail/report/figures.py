@@ -85,6 +85,29 @@ def draw_validation(history: Sequence[EpochRow], chosen_epoch: int | None) -> by
     return _draw(plot, history, "Dice")
 
 
+def draw_columns(history: Sequence[EpochRow], labels: Mapping[str, str], y_label: str) -> bytes:
+    """Draw columns of a history into one chart.
+
+    Args:
+        history: The epochs, at least one.
+        labels: What each column is called, by its name in history.csv.
+        y_label: What the chart shows.
+
+    Returns:
+        An SVG.
+    """
+    colours = (INK, BLUE, ORANGE, GREEN)
+
+    def plot(axes: Axes) -> None:
+        for place, (column, label) in enumerate(labels.items()):
+            _plot_line(
+                axes, history, column, label, colours[place % len(colours)], _DASHES[place % len(_DASHES)]
+            )
+        axes.legend(loc="best", ncols=len(labels))
+
+    return _draw(plot, history, y_label)
+
+
 def draw_learning_rate(history: Sequence[EpochRow]) -> bytes:
     """Draw the learning rate over the epochs.
 

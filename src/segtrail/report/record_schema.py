@@ -90,6 +90,41 @@ class Parent(RecordPart):
     fingerprint: str | None = None
 
 
+class RecordedData(RecordPart):
+    """The data set that a recorded command was to work with."""
+
+    files: int
+    bytes: int
+    sha256: str
+    opened: int | None = None
+    changes: dict[str, str] = Field(default_factory=dict)
+
+
+class RecordedOutputs(RecordPart):
+    """What is kept of what a recorded command wrote."""
+
+    files: int
+    bytes: int
+
+
+class Recorded(RecordPart):
+    """The training of another program that a run is the record of."""
+
+    command: list[str]
+    program: str
+    adapter: str | None = None
+    exit_code: int | None = None
+    data: RecordedData | None = None
+    outputs: RecordedOutputs | None = None
+    network: str | None = None
+    data_set: str | None = None
+    planned_epochs: int | None = None
+    train_cases: int | None = None
+    measured: list[dict[str, str]] = Field(default_factory=list)
+    gaps: list[str] = Field(default_factory=list)
+    not_found: list[str] = Field(default_factory=list)
+
+
 class RunRecord(RecordPart):
     """run.json."""
 
@@ -112,6 +147,7 @@ class RunRecord(RecordPart):
     seconds: dict[str, float] = Field(default_factory=dict)
     energy: Energy | None = None
     resumed: list[Resumption] = Field(default_factory=list)
+    recorded: Recorded | None = None
 
 
 class EpochRow(RecordPart):
@@ -122,7 +158,9 @@ class EpochRow(RecordPart):
     train_loss: float | None = None
     train_loss_dice: float | None = None
     train_loss_cross_entropy: float | None = None
+    val_loss: float | None = None
     val_dice: float | None = None
+    val_dice_patches: float | None = None
     learning_rate: float | None = None
     seconds: float | None = None
     patches_per_second: float | None = None
@@ -207,7 +245,7 @@ class Bootstrap(RecordPart):
 class MetricsSummary(RecordPart):
     """metrics_summary.json."""
 
-    checkpoint: str = ""
+    checkpoint: str | None = ""
     selection: Selection | None = None
     bootstrap: Bootstrap | None = None
     definitions: dict[str, Definition]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from segtrail.config.quick_yaml import load_quickly
 from segtrail.errors import InputError
@@ -17,6 +17,7 @@ from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
+from segtrail.recording.foreign_training import CONFIGURATION_FILE
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import (
     CaseRow,
@@ -33,6 +34,14 @@ from segtrail.report.record_schema import (
 
 _NEWEST_SCHEMA = 1
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _AnyValues(BaseModel):
+    """A file of whose keys nothing is known."""
+
+    model_config = ConfigDict(extra="allow")
+
+    schema_version: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class RunContents:
         inference: inference.json.
         provenance: provenance/provenance.json; None without the file, as in runs of older versions.
         test_uses: test_uses.json; None without the file, as in runs without test cases.
+        training_configuration: training_configuration.json; None without the file, as in runs of segtrail itself.
         fingerprint: The SHA-256 of manifest.json; None before the files of the run are listed.
     """
 
@@ -86,6 +96,7 @@ class RunContents:
     inference: Inference | None = None
     provenance: Provenance | None = None
     test_uses: UsesOfTestSet | None = None
+    training_configuration: Mapping[str, Any] | None = None
     fingerprint: str | None = None
 
     @property
@@ -147,6 +158,7 @@ def read_run(run_dir: Path) -> RunContents:
         inference=read_json_file(run_dir / "inference.json", Inference),
         provenance=read_json_file(run_dir / FOLDER / FILE_NAME, Provenance),
         test_uses=read_json_file(run_dir / USES_FILE, UsesOfTestSet),
+        training_configuration=_read_training_configuration(run_dir / CONFIGURATION_FILE),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
     )
 
@@ -190,6 +202,11 @@ def read_json_file(path: Path, model: type[_Model]) -> _Model | None:
         raise _damaged(path, "it holds no JSON object")
     _check_schema_version(path, values.get("schema_version"))
     return _validated(path, model, values, "")
+
+
+def _read_training_configuration(path: Path) -> Mapping[str, Any] | None:
+    values = read_json_file(path, _AnyValues)
+    return None if values is None else dict(values.model_extra or {})
 
 
 def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:

@@ -32,17 +32,18 @@ def summary_section(contents: RunContents) -> list[Part]:
         The status where the run did not finish, the result, the best picture and the facts.
     """
     return [
-        *_status_notice(contents),
+        *status_notice(contents),
         Notice("Result", result_paragraphs(contents)),
         *best_picture(contents),
         Heading("The run at a glance", level=2),
         Facts(facts_at_a_glance(contents), columns=2),
         Paragraph(RESEARCH_USE, style="small"),
-        *_fingerprint(contents),
+        *citing(contents),
     ]
 
 
-def _fingerprint(contents: RunContents) -> list[Part]:
+def citing(contents: RunContents) -> list[Part]:
+    """Give the fingerprint, where the run has one."""
     if contents.fingerprint is None:
         return []
     return [
@@ -50,7 +51,8 @@ def _fingerprint(contents: RunContents) -> list[Part]:
     ]
 
 
-def _status_notice(contents: RunContents) -> list[Part]:
+def status_notice(contents: RunContents) -> list[Part]:
+    """Say it where a run did not end well, or went on under other conditions."""
     run, epochs = contents.run, _recorded_epochs(contents)
     reason = [as_sentence(run.ended_because)] if run.ended_because else []
     if run.status == "failed":
