@@ -35,8 +35,8 @@ class {TRAINER}(nnUNetTrainer):
     def __init__(self, plans: dict, configuration: str, fold: int, dataset_json: dict,
                  device: torch.device = torch.device("cuda")):
         super().__init__(plans, configuration, fold, dataset_json, device)
-        self.num_epochs = 6
-        self.num_iterations_per_epoch = 20
+        self.num_epochs = 8
+        self.num_iterations_per_epoch = 50
         self.num_val_iterations_per_epoch = 5
         self.save_every = 2
 '''
@@ -98,10 +98,15 @@ def plan(folder: Path, programs: Path, environment: Mapping[str, str]) -> None:
     """Plan and preprocess, and write plans of a small network beside nnU-Net's own."""
     arguments = ["-d", "4", "-c", CONFIGURATION, "-np", "1", "-npfp", "1", "--verify_dataset_integrity"]
     _run([str(programs / "nnUNetv2_plan_and_preprocess"), *arguments], environment)
+    _write_small_plans(folder)
+
+
+def _write_small_plans(folder: Path) -> None:
     preprocessed = folder / "nnUNet_preprocessed" / DATASET
     plans = json.loads((preprocessed / "nnUNetPlans.json").read_text(encoding="utf-8"))
     configuration = plans["configurations"][CONFIGURATION]
     configuration["batch_size"] = 2
+    configuration["patch_size"] = [32, 40, 32]
     features = configuration["architecture"]["arch_kwargs"]["features_per_stage"]
     configuration["architecture"]["arch_kwargs"]["features_per_stage"] = [size // 4 for size in features]
     plans["plans_name"] = PLANS

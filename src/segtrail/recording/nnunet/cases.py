@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrail.dataset.containment import is_file_inside
-from segtrail.dataset.names import fault_of_case_name, shown_list
+from segtrail.dataset.names import fault_of_case_name, shown, shown_list
 from segtrail.errors import InputError
 from segtrail.recording.foreign_training import LabelPair
 from segtrail.recording.nnunet.folders import FoldFolders, label_files
@@ -45,28 +45,34 @@ class ValidationMaps:
     gaps: list[str] = field(default_factory=list)
 
 
-def read_cases(folders: FoldFolders, ending: str) -> FoldCases:
+def read_cases(folders: FoldFolders, ending: str, logged: LoggedTraining) -> FoldCases:
     """Read the cases of a fold: from ``splits_final.json``, or all there are for the fold ``all``.
 
     Args:
         folders: The folders of the fold.
         ending: How the files of label maps end.
+        logged: What the training logs say.
     """
     if folders.number == ALL:
         return _all_cases(folders, ending)
     unknown = "It is not known which cases were trained on."
     if folders.preprocessed is None:
-        return FoldCases(
-            gaps=[
-                f"The data set's folder under nnUNet_preprocessed was not found. {unknown} Name it, or set it."
-            ]
-        )
+        return FoldCases(gaps=[f"No folder of the data set was found in nnUNet_preprocessed. {unknown}"])
     try:
         splits = read_json(folders.preprocessed / "splits_final.json", folders.preprocessed)
         split = _split_of(splits, folders.number)
-        return FoldCases(_names(split["train"]), _names(split["val"]))
+        train, validation = _names(split["train"]), _names(split["val"])
     except InputError as error:
         return FoldCases(gaps=[f"{error} {unknown}"])
+    if logged.n_cases in (None, (len(train), len(validation))):
+        return FoldCases(train, validation)
+    return FoldCases(
+        gaps=[
+            f"splits_final.json has {len(train)} cases to train on and {len(validation)} to validate in fold "
+            f"{folders.number}, the training log {logged.n_cases[0]} and {logged.n_cases[1]}: it was changed since. "
+            f"{unknown}"
+        ]
+    )
 
 
 def find_label_maps(
@@ -83,7 +89,7 @@ def find_label_maps(
     if ending not in ENDINGS:
         return ValidationMaps(
             gaps=[
-                f"The label maps end in {ending}; segtrail reads .nii.gz and .nii, and measured none of them."
+                f"The label maps end in {shown(ending)}; segtrail reads .nii.gz and .nii, and measured none of them."
             ]
         )
     listed = dict(label_files(folders.fold / "validation", ending))
@@ -106,8 +112,8 @@ def find_label_maps(
     lacking = [case for case, pair in zip(usable, pairs, strict=True) if pair is None]
     if lacking:
         result.gaps.append(
-            f"No reference was found in gt_segmentations or labelsTr for: {shown_list(lacking)}. "
-            "Name nnUNet_preprocessed and nnUNet_raw."
+            "No reference was found in nnUNet_preprocessed (gt_segmentations) or nnUNet_raw (labelsTr) for: "
+            f"{shown_list(lacking)}."
         )
     return ValidationMaps([pair for pair in pairs if pair is not None], result.gaps)
 

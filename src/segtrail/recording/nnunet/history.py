@@ -65,7 +65,7 @@ def read_history(
     if with_best is None and has_label_maps:
         gaps.append(
             "nnU-Net's files do not say which checkpoint made the label maps of the validation; taken is its default, "
-            f"{_FINAL}. With --val_best it were {_BEST}."
+            f"{_FINAL}. With --val_best it would be {_BEST}."
         )
     made = _what_made_label_maps(name, checkpoints.get(name)) if has_label_maps else ""
     return TrainingHistory(

@@ -15,12 +15,13 @@ LOG_NAME = re.compile(r"training_log_(\d{1,4}(?:_\d{1,2}){5})\.txt")
 # Only nnU-Net's own lines begin with a time; what it prints of plans and errors does not.
 _LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: (?P<text>.*?)\s*")
 _NUMBER = r"([-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|nan|inf))"
-_EPOCH = re.compile(r"Epoch (\d{1,7})")
+_EPOCH = re.compile(r"Epoch (\d{1,5})")
 _RATE = re.compile(f"Current learning rate: {_NUMBER}")
 _LOSS = re.compile(f"(train_loss|val_loss) {_NUMBER}")
 _DICE = re.compile(r"Pseudo dice \[(.*)\]")
 _SECONDS = re.compile(f"Epoch time: {_NUMBER} s")
 _BEST = re.compile(f"Yayy! New best EMA pseudo Dice: {_NUMBER}")
+_SPLIT = re.compile(r"This split has (\d{1,7}) training and (\d{1,7}) validation cases\.")
 _PREDICTING = re.compile(r"predicting (.+)")
 _NUMPY = re.compile(r"np\.float\d+\(([^()]*)\)")
 
@@ -35,6 +36,7 @@ class LoggedTraining:
         best_was_redone: That epoch belongs to a part of the training that was broken off and trained again.
         predicted: Cases whose label maps were made after the last epoch, as far as the log names them.
         is_validated: The validation after the last epoch came to its end.
+        n_cases: How many cases the fold trained on, and how many it kept from it; None where no log says so.
         gaps: What is missing, in sentences.
     """
 
@@ -43,6 +45,7 @@ class LoggedTraining:
     best_was_redone: bool = False
     predicted: frozenset[str] = frozenset()
     is_validated: bool = False
+    n_cases: tuple[int, int] | None = None
     gaps: Sequence[str] = ()
 
 
@@ -55,6 +58,8 @@ class _Merged:
     best_was_redone: bool = False
     predicted: set[str] = field(default_factory=set)
     is_validated: bool = False
+    n_cases: tuple[int, int] | None = None
+    told_cases: tuple[int, int] | None = None
     not_finite: set[int] = field(default_factory=set)
     cut: list[int] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
@@ -87,6 +92,7 @@ def read_logs(logs: Sequence[Path]) -> LoggedTraining:
         best_was_redone=state.best_was_redone,
         predicted=frozenset(state.predicted),
         is_validated=state.is_validated,
+        n_cases=state.n_cases,
         gaps=[*state.gaps, *_gaps_of(state)],
     )
 
@@ -98,7 +104,7 @@ def mean_dice(values: Sequence[float]) -> float | None:
 
 
 def _read_one(log: Path, state: _Merged) -> None:
-    state.begun = None
+    state.begun = state.told_cases = None
     first = True
     for text in _lines(log, state):
         number = _EPOCH.fullmatch(text)
@@ -134,6 +140,7 @@ def _begin(epoch: int, state: _Merged, *, is_first: bool) -> None:
     if state.begun is not None:
         state.cut.append(state.begun.epoch)
     if is_first:
+        state.n_cases = state.told_cases  # a later validation may have been of another split
         for number in [number for number in state.epochs if number >= epoch]:
             del state.epochs[number]
         if state.best_epoch is not None and state.best_epoch >= epoch:
@@ -167,7 +174,12 @@ def _read_between(text: str, state: _Merged) -> None:
         state.best_epoch = max(state.epochs)
         state.best_was_redone = False
     elif match := _PREDICTING.fullmatch(text):
+        if state.is_validated:  # once more, perhaps with other weights
+            state.is_validated = False
+            state.predicted.clear()
         state.predicted.add(match[1])
+    elif match := _SPLIT.fullmatch(text):
+        state.told_cases = (int(match[1]), int(match[2]))
     elif text == "Validation complete":
         state.is_validated = True
 

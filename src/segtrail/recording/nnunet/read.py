@@ -157,7 +157,7 @@ def _read_validation(
     reading: _Reading, classes: Classes, logged: LoggedTraining
 ) -> tuple[FoldCases, Sequence[LabelPair]]:
     ending = str(reading.said(_DATASET).get("file_ending", ".nii.gz"))
-    cases = read_cases(reading.folders, ending)
+    cases = read_cases(reading.folders, ending, logged)
     maps = find_label_maps(reading.folders, ending, cases, logged)
     reading.gaps.extend([*cases.gaps, *maps.gaps])
     if maps.pairs and classes.values and (logged.is_validated or not logged.history):
