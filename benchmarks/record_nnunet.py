@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "convert": lambda: convert(data, folder, options.cases),
         "plan": lambda: plan(folder, programs, environment),
         "train": lambda: _run(command, environment),
-        "record": lambda: record(command, data, folder, environment),
+        "record": lambda: record(command, folder, environment),
     }
     chosen = options.only or [name for name in steps if name != "train"]
     for name in chosen:
@@ -113,10 +113,11 @@ def _write_small_plans(folder: Path) -> None:
     _write_json(preprocessed / f"{PLANS}.json", plans)
 
 
-def record(command: Sequence[str], data: Path, folder: Path, environment: Mapping[str, str]) -> None:
+def record(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
     """Train under the record, then verify the run and make its report."""
     segtrail = [sys.executable, "-m", "segtrail"]
     outputs = folder / "outputs"
+    data = folder / "nnUNet_raw" / DATASET
     options = ["--adapter", "nnunet", "--data", str(data), "--output-root", str(outputs)]
     _run([*segtrail, "record", *options, "--", *command], environment)
     run = max((outputs / "runs").iterdir(), key=lambda path: path.stat().st_mtime)
