@@ -410,12 +410,34 @@ def test_a_file_that_is_missing_is_told(folders: NnunetFolders) -> None:
 def test_links_that_lead_away_are_not_kept(folders: NnunetFolders, tmp_path: Path) -> None:
     secret = tmp_path / "secret.json"
     secret.write_text('{"num_epochs": "3"}', encoding="utf-8")
-    for path in (folders.fold / "debug.json", folders.fold / "validation" / "case_2.nii.gz"):
+    for name in ("debug.json", "validation/case_2.nii.gz", "checkpoint_final.pth"):
+        path = folders.fold / name
         path.unlink()
         path.symlink_to(secret)
     training = read(folders)
     assert "nnunet/debug.json" not in training.kept
     assert [pair.case for pair in training.validation] == ["case_3"]
+    assert training.best_checkpoint is None
+    assert "checkpoint_final.pth is a link out of fold_0, and was left out." in training.gaps
+
+
+@pytest.mark.usefixtures("binding_permissions")
+@pytest.mark.parametrize("name", ["fold_0/debug.json", "fold_0/training_log_2026_11_27_18_38_05.txt"])
+def test_a_file_that_may_not_be_read_is_told(folders: NnunetFolders, name: str) -> None:
+    (folders.trainer / name).chmod(0)
+    assert any(Path(name).name in gap and "can't be read" in gap for gap in read(folders).gaps)
+
+
+@pytest.mark.usefixtures("binding_permissions")
+@pytest.mark.parametrize("name", ["fold_0", "fold_0/validation"])
+def test_a_folder_that_may_not_be_read_is_refused(folders: NnunetFolders, name: str) -> None:
+    folder = folders.trainer / name
+    folder.chmod(0)
+    try:
+        with pytest.raises(InputError, match=r"can't be read: Permission denied|holds no results"):
+            read(folders)
+    finally:
+        folder.chmod(0o755)
 
 
 def test_the_files_that_tell_of_the_training_are_kept(folders: NnunetFolders) -> None:

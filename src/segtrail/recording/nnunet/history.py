@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segtrail.dataset.containment import is_file_inside
 from segtrail.errors import InputError
 from segtrail.recording.foreign_training import ForeignEpoch
 from segtrail.recording.nnunet.checkpoint import CheckpointFacts, read_checkpoint
@@ -84,6 +85,9 @@ def _read_checkpoints(
     found: dict[str, CheckpointFacts | None] = {}
     for name in (_FINAL, _LATEST, _BEST):
         if not (fold / name).is_file():
+            continue
+        if not is_file_inside(fold / name, fold):
+            gaps.append(f"{name} is a link out of {fold.name}, and was left out.")
             continue
         try:
             facts = read_checkpoint(fold / name, fold)

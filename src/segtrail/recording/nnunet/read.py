@@ -76,8 +76,9 @@ def read_nnunet(
     """
     variables = os.environ if environment is None else environment
     given = {"nnUNet_raw": raw, "nnUNet_preprocessed": preprocessed}
-    reading = _Reading(find_folders(find_fold(results), given, variables))
+    fold = find_fold(results)
     try:
+        reading = _Reading(find_folders(fold, given, variables))
         _read_json_files(reading)
         return _put_together(reading, command, find_version(command, variables))
     except OSError as error:
