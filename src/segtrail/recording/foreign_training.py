@@ -1,6 +1,6 @@
 """What an adapter reads of another program's training, in the terms of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ class ForeignTraining:
         train_cases: Cases that were trained on.
         validation: The label maps of validation cases with their references.
         kept: Files that the record keeps as they are, by the path that they get in it.
+        with_machine_paths: Those of the kept files that are texts which may name folders, the host or the login: they
+            are redacted as they are kept.
         gaps: What could not be found out, in sentences.
     """
 
@@ -85,4 +87,5 @@ class ForeignTraining:
     train_cases: Sequence[str] = ()
     validation: Sequence[LabelPair] = ()
     kept: Mapping[str, Path] = field(default_factory=dict)
+    with_machine_paths: Collection[str] = ()
     gaps: Sequence[str] = ()
