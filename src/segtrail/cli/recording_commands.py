@@ -1,5 +1,6 @@
 """Commands that record what other programs do: record."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from segtrail.recording.record_training import RecordedRun
 
 
+class Adapter(StrEnum):
+    """What reads the outputs of a known program."""
+
+    NNUNET = "nnunet"
+
+
 def _folder(help_: str) -> Any:
     return typer.Option(metavar="DIR", help=help_, show_default=False)
 
@@ -26,6 +33,12 @@ def record(
     data: Annotated[Path | None, _folder("The data set that the command works with.")] = None,
     outputs: Annotated[
         list[Path] | None, _folder("A folder that it writes to; what is new there is kept. May be repeated.")
+    ] = None,
+    adapter: Annotated[
+        Adapter | None, typer.Option(help="What reads the outputs of a known program.", show_default=False)
+    ] = None,
+    results: Annotated[
+        Path | None, _folder("The folder that the adapter reads; default: found from the command.")
     ] = None,
     predictions: Annotated[
         Path | None, _folder("Label maps that the command makes, to be measured against --references.")
@@ -54,6 +67,8 @@ def record(
     """Run any training, and keep what it did as a sealed run; ends with the exit code of the command."""
     given = {
         "--data": data,
+        "--adapter": None if adapter is None else adapter.value,
+        "--results": results,
         "--predictions": predictions,
         "--references": references,
         "--python": python,
@@ -64,6 +79,12 @@ def record(
     with sentences_for_errors(as_json) as answers:
         if not command:
             raise InputError("Which command? For example: segtrail record --data DIR -- python train.py")
+        if results is not None and adapter is None:
+            raise InputError("--results is read by an adapter; name it too, as --adapter nnunet.")
+        if predictions is not None and adapter is not None:
+            raise InputError(
+                f"--predictions is for programs without an adapter; {adapter.value} finds the label maps itself."
+            )
 
         from segtrail.recording.record_training import record_training
         from segtrail.recording.request import RecordRequest
@@ -73,6 +94,8 @@ def record(
             output_root.expanduser(),
             data_root=_expanded(data),
             outputs=tuple(path.expanduser() for path in outputs or []),
+            adapter=None if adapter is None else adapter.value,
+            results=_expanded(results),
             predictions=_expanded(predictions),
             references=_expanded(references),
             python=_expanded(python),

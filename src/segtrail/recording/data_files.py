@@ -51,6 +51,10 @@ class DataState:
         """The size of all files."""
         return sum(file.bytes for file in self.files.values())
 
+    def find(self, sha256: str) -> list[str]:
+        """Return the paths of files with these bytes."""
+        return [file.path for file in self.files.values() if file.sha256 == sha256]
+
     def find_changes(self) -> dict[str, str]:
         """Compare the folder as it is now: for each path that differs ``changed``, ``missing`` or ``added``."""
         now = {path.relative_to(self.root).as_posix(): path for path in _files_of(self.root)}

@@ -67,6 +67,7 @@ class ForeignTraining:
         best_checkpoint: The weights that made the label maps; None where there are none.
         train_cases: Cases that were trained on.
         validation: The label maps of validation cases with their references.
+        own_dice: The Dice that the program itself gives, by case and class; None where it gives none.
         kept: Files that the record keeps as they are, by the path that they get in it.
         with_machine_paths: Those of the kept files that are texts which may name folders, the host or the login: they
             are redacted as they are kept.
@@ -86,6 +87,7 @@ class ForeignTraining:
     best_checkpoint: Path | None = None
     train_cases: Sequence[str] = ()
     validation: Sequence[LabelPair] = ()
+    own_dice: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     kept: Mapping[str, Path] = field(default_factory=dict)
     with_machine_paths: Collection[str] = ()
     gaps: Sequence[str] = ()

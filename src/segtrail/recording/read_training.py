@@ -1,5 +1,6 @@
 """Reading what a command left, with the adapter that was asked for."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,8 +33,11 @@ def read_training(folder: RunFolder, request: RecordRequest, setting: Setting) -
     Raises:
         InputError: The outputs are not those that the adapter or the options expect.
     """
-    outputs = folder.path / OUTPUTS
-    training = read_plain_outputs(setting.name, outputs, request.predictions, request.references)
+    if request.adapter == "nnunet":
+        training = _read_nnunet(request)
+    else:
+        outputs = folder.path / OUTPUTS
+        training = read_plain_outputs(setting.name, outputs, request.predictions, request.references)
     return _with_images(_with_classes(training, request.data_root), request.data_root)
 
 
@@ -59,6 +63,17 @@ def _names_of(data_root: Path) -> dict[int, str]:
         return read_labels(content, _DESCRIPTION)
     except InputError:
         return {}
+
+
+def _read_nnunet(request: RecordRequest) -> ForeignTraining:
+    from segtrail.recording.nnunet import find_results, read_nnunet
+
+    results = request.results or find_results(request.command, os.environ)
+    if results is None:
+        raise InputError(
+            "Where nnU-Net's results lie is not seen from the command. Name the folder with --results."
+        )
+    return read_nnunet(results, command=request.command)
 
 
 def _with_classes(training: ForeignTraining, data_root: Path | None) -> ForeignTraining:

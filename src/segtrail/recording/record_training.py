@@ -126,7 +126,7 @@ def _record(
         gaps += make_fit(folder.path / OUTPUTS)
         _note_outputs(folder)
     with timed(spent, "evaluate"):
-        summary, failure = _read(folder, request, setting, redactor, narrator)
+        summary, failure = _read(folder, request, setting, data, redactor, narrator)
     gaps += [failure] if failure else []
     _note_end(folder, end, spent, setting, [redactor.redact(gap) for gap in gaps])
     for gap in gaps:
@@ -181,13 +181,14 @@ def _read(
     folder: RunFolder,
     request: RecordRequest,
     setting: Setting,
+    data: DataState | None,
     redactor: Redactor,
     narrator: Narrator,
 ) -> tuple[Mapping[str, Any] | None, str]:
     """Read and measure what the command left; what fails is a sentence, since the rest is worth keeping."""
     try:
         training = read_training(folder, request, setting)
-        return write_training(folder, training, request.data_root, redactor, narrator), ""
+        return write_training(folder, training, data, redactor, narrator), ""
     except SegtrailError as error:
         return None, f"The outputs could not be read as asked: {error}"
 

@@ -14,6 +14,7 @@ class RecordRequest:
         data_root: The data set that it is to work with; None where none is named.
         outputs: Folders that it writes to, whose new and changed files are kept.
         adapter: What reads the outputs: ``nnunet``, or None for files in segtrail's own form.
+        results: The folder that the adapter reads; None to find it from the command.
         predictions: Label maps to be measured; None where none are named.
         references: Their references, by the same file names.
         python: The Python of the command; None to find it from the command.
@@ -28,6 +29,7 @@ class RecordRequest:
     data_root: Path | None = None
     outputs: tuple[Path, ...] = ()
     adapter: str | None = None
+    results: Path | None = None
     predictions: Path | None = None
     references: Path | None = None
     python: Path | None = None

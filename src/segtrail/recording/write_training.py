@@ -9,6 +9,7 @@ from typing import Any
 
 from segtrail.atomic import write_json, write_text
 from segtrail.config.schema import ReportConfig
+from segtrail.dataset.names import shown_list
 from segtrail.evaluation.evaluate import ClassResult
 from segtrail.evaluation.records import (
     describe_bootstrap,
@@ -21,6 +22,7 @@ from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
 from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import RunFolder
+from segtrail.recording.data_files import DataState
 from segtrail.recording.foreign_training import CONFIGURATION_FILE, ForeignEpoch, ForeignTraining, LabelPair
 from segtrail.recording.measure import TOLERANCES_MM, measure_pairs
 from segtrail.recording.outputs import FOLDER as OUTPUTS
@@ -28,13 +30,15 @@ from segtrail.recording.outputs import copy_into
 
 _STAGE = "main"
 _SEED = 0
+# Programs divide whole numbers of voxels; a difference beyond this is no rounding.
+_SAME_DICE = 1e-4
 _SCHEMA_VERSION = 1
 
 
 def write_training(
     folder: RunFolder,
     training: ForeignTraining,
-    data_root: Path | None,
+    data: DataState | None,
     redactor: Redactor,
     narrator: Narrator,
 ) -> Mapping[str, Any] | None:
@@ -43,7 +47,7 @@ def write_training(
     Args:
         folder: The run folder, its journal open.
         training: What was read.
-        data_root: The data set; None where none is named.
+        data: The files of the data set; None where none is named.
         redactor: Keeps machine paths out.
         narrator: Shows progress.
 
@@ -54,8 +58,8 @@ def write_training(
         InputError: A label map can't be measured.
         OSError: A file can't be read or written.
     """
-    written = _write_files(folder, training)
-    measured, results = _measure(folder, training, data_root, redactor, narrator)
+    written = _write_files(folder, training, redactor)
+    measured, results = _measure(folder, training, data, redactor, narrator)
     summary = None
     if results:
         write_case_table(folder.path / "metrics_cases.csv", results)
@@ -65,11 +69,13 @@ def write_training(
         written += ["metrics_cases.csv", "metrics_summary.json", *(entry["prediction"] for entry in measured)]
     hashes = {name: hash_file(folder.path / name) for name in sorted(written)}
     folder.journal.write("evaluated", cases=[entry["case"] for entry in measured], files=hashes)
-    folder.write_state(recorded={**_describe(training, redactor), "measured": measured})
+    not_found = [*training.gaps, *_differing_dice(training, results)]
+    described = {"measured": measured, "not_found": [redactor.redact(gap) for gap in not_found]}
+    folder.write_state(recorded={**_describe(training), **described})
     return summary
 
 
-def _write_files(folder: RunFolder, training: ForeignTraining) -> list[str]:
+def _write_files(folder: RunFolder, training: ForeignTraining, redactor: Redactor) -> list[str]:
     written = []
     if training.history:
         write_history(folder.path / "history.csv", training.history)
@@ -84,7 +90,10 @@ def _write_files(folder: RunFolder, training: ForeignTraining) -> list[str]:
         copy_into(folder.path / checkpoint, training.best_checkpoint)
         written.append(checkpoint)
     for name, path in training.kept.items():
-        copy_into(folder.path / OUTPUTS / name, path)
+        target = folder.path / OUTPUTS / name
+        copy_into(target, path)
+        if name in training.with_machine_paths:
+            write_text(target, redactor.redact(target.read_text(encoding="utf-8", errors="replace")))
         written.append(f"{OUTPUTS}/{name}")
     return written
 
@@ -104,7 +113,7 @@ def write_history(path: Path, history: Sequence[ForeignEpoch]) -> None:
 def _measure(
     folder: RunFolder,
     training: ForeignTraining,
-    data_root: Path | None,
+    data: DataState | None,
     redactor: Redactor,
     narrator: Narrator,
 ) -> tuple[list[dict[str, Any]], list[ClassResult]]:
@@ -119,7 +128,7 @@ def _measure(
                 {
                     "case": pair.case,
                     "prediction": name,
-                    "reference": _name_reference(pair, data_root, redactor),
+                    "reference": _name_reference(pair, data, redactor),
                     "reference_sha256": hash_file(pair.reference),
                 }
             )
@@ -146,12 +155,25 @@ def _ending(path: Path) -> str:
     return ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix
 
 
-def _name_reference(pair: LabelPair, data_root: Path | None, redactor: Redactor) -> str:
-    """Name a reference by its path in the data set, else without machine paths."""
-    resolved = pair.reference.resolve()
-    if data_root is not None and resolved.is_relative_to(data_root.resolve()):
-        return resolved.relative_to(data_root.resolve()).as_posix()
-    return redactor.redact_path(pair.reference)
+def _name_reference(pair: LabelPair, data: DataState | None, redactor: Redactor) -> str:
+    """Name a reference by the path of the same bytes in the data set, else without machine paths."""
+    same = [] if data is None else data.find(hash_file(pair.reference))
+    return same[0] if same else redactor.redact_path(pair.reference)
+
+
+def _differing_dice(training: ForeignTraining, results: Sequence[ClassResult]) -> list[str]:
+    """Say where the program's own Dice is another one than was measured; where one is undefined, it is not compared."""
+    differing = sorted(
+        {
+            result.case
+            for result in results
+            if (own := training.own_dice.get(result.case, {}).get(result.class_name)) is not None
+            and abs(own - result.metrics.dice) > _SAME_DICE
+        }
+    )
+    if not differing:
+        return []
+    return [f"The program's own Dice is another one than was measured for {shown_list(differing)}."]
 
 
 def _summarise(run_id: str, training: ForeignTraining, results: Sequence[ClassResult]) -> dict[str, Any]:
@@ -184,7 +206,7 @@ def _selection(training: ForeignTraining, best_epoch: int) -> dict[str, Any]:
     }
 
 
-def _describe(training: ForeignTraining, redactor: Redactor) -> dict[str, Any]:
+def _describe(training: ForeignTraining) -> dict[str, Any]:
     return {
         "program": training.program,
         "network": training.network,
@@ -193,5 +215,4 @@ def _describe(training: ForeignTraining, redactor: Redactor) -> dict[str, Any]:
         "ignored_label": training.ignored_label,
         "planned_epochs": training.planned_epochs,
         "train_cases": len(training.train_cases) or None,
-        "not_found": [redactor.redact(gap) for gap in training.gaps],
     }

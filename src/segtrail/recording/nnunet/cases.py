@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from segtrail.recording.nnunet.log import LoggedTraining
 
 ENDINGS = (".nii.gz", ".nii")
 ALL = "all"
+# As many as the four digits of a file name tell apart.
+_MOST_CHANNELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,17 @@ def _pair(case: str, made: Path, folders: FoldFolders, ending: str) -> LabelPair
     places = [(folders.preprocessed, "gt_segmentations"), (folders.raw, "labelsTr")]
     for root, name in places:
         if root is not None and (reference := root / name / f"{case}{ending}").is_file():
-            return LabelPair(case, made, reference)
+            return LabelPair(case, made, reference, _images_of(case, folders, ending))
     return None
+
+
+def _images_of(case: str, folders: FoldFolders, ending: str) -> tuple[Path, ...]:
+    """Return the file of each channel of a case; none where the raw data were not found."""
+    if folders.raw is None:
+        return ()
+    images = folders.raw / "imagesTr"
+    numbered = (images / f"{case}_{number:04d}{ending}" for number in range(_MOST_CHANNELS))
+    return tuple(takewhile(lambda path: path.is_file(), numbered))
 
 
 def _note_missing(made: Collection[str], cases: FoldCases, gaps: list[str]) -> None:

@@ -23,7 +23,7 @@ from segtrail.recording.nnunet.history import TrainingHistory, read_history
 from segtrail.recording.nnunet.json_file import read_mapping
 from segtrail.recording.nnunet.labels import Classes, read_classes
 from segtrail.recording.nnunet.log import LoggedTraining, find_logs, read_logs
-from segtrail.recording.nnunet.summary import compare_with_summary, read_summary
+from segtrail.recording.nnunet.summary import compare_cases, read_summary
 
 _PLANS, _DATASET, _FINGERPRINT, _DEBUG = (
     "plans.json",
@@ -89,7 +89,8 @@ def _put_together(reading: _Reading, command: Sequence[str], version: str | None
     folders = reading.folders
     logged = _read_logs(reading)
     classes = _read_classes(reading)
-    cases, pairs = _read_validation(reading, classes, logged)
+    cases, pairs = _read_validation(reading, logged)
+    own_dice = _read_own_dice(reading, classes, pairs, logged)
     history = read_history(
         folders.fold, logged, with_best=validates_best(command), has_label_maps=bool(pairs)
     )
@@ -110,6 +111,7 @@ def _put_together(reading: _Reading, command: Sequence[str], version: str | None
         best_checkpoint=history.weights,
         train_cases=cases.train,
         validation=pairs,
+        own_dice=own_dice,
         kept=kept,
         with_machine_paths=holding_machine_paths(kept),
         gaps=tuple(reading.gaps),
@@ -154,20 +156,27 @@ def _read_classes(reading: _Reading) -> Classes:
     return Classes({}, None)
 
 
-def _read_validation(
-    reading: _Reading, classes: Classes, logged: LoggedTraining
-) -> tuple[FoldCases, Sequence[LabelPair]]:
+def _read_validation(reading: _Reading, logged: LoggedTraining) -> tuple[FoldCases, Sequence[LabelPair]]:
     ending = str(reading.said(_DATASET).get("file_ending", ".nii.gz"))
     cases = read_cases(reading.folders, ending, logged)
     maps = find_label_maps(reading.folders, ending, cases, logged)
     reading.gaps.extend([*cases.gaps, *maps.gaps])
-    if maps.pairs and classes.values and (logged.is_validated or not logged.history):
-        try:
-            summary = read_summary(reading.folders.fold, classes.values)
-            reading.gaps.extend(compare_with_summary(summary, {pair.case: {} for pair in maps.pairs}))
-        except InputError as error:
-            reading.gaps.append(f"{error} What nnU-Net measured itself is not known.")
     return cases, maps.pairs
+
+
+def _read_own_dice(
+    reading: _Reading, classes: Classes, pairs: Sequence[LabelPair], logged: LoggedTraining
+) -> Mapping[str, Mapping[str, float | None]]:
+    """Read what nnU-Net measured itself, where its validation came to its end."""
+    if not pairs or not classes.values or not (logged.is_validated or not logged.history):
+        return {}
+    try:
+        summary = read_summary(reading.folders.fold, classes.values)
+    except InputError as error:
+        reading.gaps.append(f"{error} What nnU-Net measured itself is not known.")
+        return {}
+    reading.gaps.extend(compare_cases(summary, [pair.case for pair in pairs]))
+    return summary
 
 
 def _planned_epochs(reading: _Reading, history: TrainingHistory) -> int | None:

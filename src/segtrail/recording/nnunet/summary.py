@@ -1,17 +1,13 @@
 """What nnU-Net itself measured of its validation, for a comparison."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from segtrail.dataset.names import shown_list
 from segtrail.errors import InputError
 from segtrail.recording.nnunet.json_file import read_mapping
-
-# nnU-Net divides whole numbers; a difference beyond this is no rounding.
-_TOLERANCE = 1e-4
-Dice = Mapping[str, Mapping[str, float | None]]
 
 
 def read_summary(fold: Path, classes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, float | None]]:
@@ -34,34 +30,22 @@ def read_summary(fold: Path, classes: Mapping[str, tuple[int, ...]]) -> dict[str
     return dict(_dice_of(entry, classes) for entry in entries)
 
 
-def compare_with_summary(summary: Dice, measured: Dice) -> list[str]:
-    """Compare nnU-Net's Dice with those that were measured anew.
+def compare_cases(summary: Collection[str], with_label_maps: Collection[str]) -> list[str]:
+    """Compare the cases that nnU-Net measured with those that have a label map.
 
     Args:
-        summary: Dice by class, by case, as nnU-Net wrote them.
-        measured: The same as measured from the label maps; a value that is None is not compared.
+        summary: The cases in its summary.
+        with_label_maps: The cases that will be measured.
 
     Returns:
         What differs, in sentences; empty where nothing does.
     """
+    without_summary, without_map = set(with_label_maps) - set(summary), set(summary) - set(with_label_maps)
     cases = [
-        (
-            "summary.json does not name these cases, which have a label map",
-            sorted(set(measured) - set(summary)),
-        ),
-        ("summary.json names these cases, which were not measured", sorted(set(summary) - set(measured))),
-        ("summary.json gives another Dice than was measured for", sorted(_differing(summary, measured))),
+        ("summary.json does not name these cases, which have a label map", sorted(without_summary)),
+        ("summary.json names these cases, which were not measured", sorted(without_map)),
     ]
     return [f"{what}: {shown_list(names)}." for what, names in cases if names]
-
-
-def _differing(summary: Dice, measured: Dice) -> Iterator[str]:
-    for case in set(summary) & set(measured):
-        pairs = ((summary[case].get(name), dice) for name, dice in measured[case].items())
-        if any(
-            told is not None and dice is not None and abs(told - dice) > _TOLERANCE for told, dice in pairs
-        ):
-            yield case
 
 
 def _dice_of(entry: Any, classes: Mapping[str, tuple[int, ...]]) -> tuple[str, dict[str, float | None]]:
