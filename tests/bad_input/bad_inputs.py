@@ -1298,6 +1298,16 @@ RECORDED: list[BadInput] = [
         "label maps without references", "record", "without --references", 2, _record("--predictions", "maps")
     ),
     BadInput(
+        "results without an adapter", "record", "name it too, as --adapter", 2, _record("--results", "maps")
+    ),
+    BadInput(
+        "label maps beside an adapter",
+        "record",
+        "is for programs without an adapter",
+        2,
+        _record("--adapter", "nnunet", "--predictions", "maps", "--references", "references"),
+    ),
+    BadInput(
         "a Python that is none",
         "record",
         "gives no answer as a Python",
