@@ -16,6 +16,7 @@ from segtrail.errors import InputError
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
+from segtrail.record.run_folder import SHARE_FILE
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import (
@@ -28,6 +29,7 @@ from segtrail.report.record_schema import (
     Provenance,
     Regions,
     RunRecord,
+    Share,
     UsesOfTestSet,
 )
 
@@ -72,6 +74,7 @@ class RunContents:
         provenance: provenance/provenance.json; None without the file, as in runs of older versions.
         test_uses: test_uses.json; None without the file, as in runs without test cases.
         fingerprint: The SHA-256 of manifest.json; None before the files of the run are listed.
+        share: share.json; None in a run, there only in a copy that was made for use elsewhere.
     """
 
     folder: Path
@@ -87,6 +90,7 @@ class RunContents:
     provenance: Provenance | None = None
     test_uses: UsesOfTestSet | None = None
     fingerprint: str | None = None
+    share: Share | None = None
 
     @property
     def stages(self) -> list[Stage]:
@@ -148,6 +152,7 @@ def read_run(run_dir: Path) -> RunContents:
         provenance=read_json_file(run_dir / FOLDER / FILE_NAME, Provenance),
         test_uses=read_json_file(run_dir / USES_FILE, UsesOfTestSet),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
+        share=read_json_file(run_dir / SHARE_FILE, Share),
     )
 
 
