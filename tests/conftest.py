@@ -195,6 +195,35 @@ def quick_run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished.folder.path
 
 
+# Two names that tell, a class, a metric, a number, and one with letters that can be spelt in two ways.
+TELLING_CASES = ("la_003", "la_007", "ball", "dice", "17", "Müller Jürgen")
+
+
+@pytest.fixture(scope="session")
+def named_run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose names tell, which tests may read and must not change."""
+    from segtrail.config.load import load_config
+    from segtrail.experiment.train_run import train_run
+    from segtrail.progress import Narrator
+
+    folder = tmp_path_factory.mktemp("named")
+    data = DecathlonFolder(folder / "data")
+    for name in TELLING_CASES:
+        data.add_case(name)
+    data.description["training"][0]["group"] = "Patient Zero"
+    data.save()
+    config = write_tiny_config(folder, data.root, folder / "outputs")
+    changes = [
+        'split.val=[dice, "17"]',
+        "split.test=[Müller Jürgen]",
+        "split.groups={Family X: [la_007]}",
+        "project.operator=Dr Evelyn Hyde",
+        "project.description=For the ward of Professor Moriarty",
+    ]
+    command = ["segtrail", "train", str(config), "--note", "ask about la_003"]
+    return train_run(load_config(config, changes), Narrator(), "ask about la_003", command).folder.path
+
+
 STAGED_TRAINING = """
 paths: {{data_root: '{data_root}', output_root: '{output_root}'}}
 split: {{val: [case_4], test: [case_5]}}

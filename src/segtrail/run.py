@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from segtrail.errors import InputError
-from segtrail.record.run_folder import RunFolder, find_trained_run, read_json
+from segtrail.record.run_folder import RunFolder, find_trained_run, read_json, refuse_shared_copy
 
 if TYPE_CHECKING:  # numpy and torch are imported when they are needed, so that `import segtrail` is quick
     import numpy as np
@@ -85,7 +85,8 @@ class Run:
         Raises:
             InputError: There is no such run, or its record can't be read.
         """
-        return cls(find_trained_run(str(name), Path(output_root).expanduser()).path, checkpoint)
+        root = Path(output_root).expanduser()
+        return cls(find_trained_run(str(name), root, even_shared=True).path, checkpoint)
 
     def __repr__(self) -> str:
         return f"Run({self.id!r})"
@@ -175,6 +176,7 @@ class Run:
         from segtrail.progress import Narrator
         from segtrail.record.local_paths import find_data_root
 
+        refuse_shared_copy(self.path)
         root = find_data_root(self.path) if dataset is None else Path(dataset).expanduser()
         request = EvaluationRequest(root, self._checkpoint, cases, device, save)
         return evaluate_run(self._folder, request, Narrator(sys.stderr))

@@ -575,6 +575,41 @@ def _pickle_in_last(run: Path) -> None:
     torch.save({"schema_version": 1, "object": Path("anything")}, run / "checkpoints" / "last.pt")
 
 
+_SHARE = ("export", "--share", "--output", "out")
+
+
+def _shared(run: Path) -> list[object]:
+    return ["export", run, *_SHARE[1:]]
+
+
+def _share_into_a_file(bench: Bench) -> list[object]:
+    (bench.home / "out").write_text("not a folder", encoding="utf-8")
+    return _shared(bench.run())
+
+
+def _share_over_a_stranger(bench: Bench) -> list[object]:
+    target = bench.home / "out" / f"shared_{bench.finished_run.name}"
+    target.mkdir(parents=True)
+    (target / "run.json").write_text("{}", encoding="utf-8")
+    return _shared(bench.run())
+
+
+def _damaged_salt(bench: Bench) -> list[object]:
+    from segtrail.record.addenda import Addenda
+
+    Addenda(bench.run(), None).add_file("share_20260101_000000.json", b"{", "shared")
+    return _shared(bench.run())
+
+
+def _copy_of(bench: Bench) -> Path:
+    """Make a folder that looks like a shared copy."""
+    copy = bench.home / "copy"
+    copy.mkdir()
+    shutil.copy(bench.finished_run / "run.json", copy)
+    (copy / "share.json").write_text("{}", encoding="utf-8")
+    return copy
+
+
 RUNS = [
     BadInput("no such run", "report", "neither a run folder nor the ID of a run", 2, _unknown_run("report")),
     BadInput("no run yet", "report latest", "There is no run in", 2, _no_run_yet),
@@ -633,6 +668,78 @@ RUNS = [
     BadInput("no such run", "verify", "neither a run folder nor the ID of a run", 2, _unknown_run("verify")),
     BadInput("a sealed run", "seal", "is sealed already", 2, lambda bench: ["seal", bench.run()]),
     BadInput("no such run", "card", "neither a run folder nor the ID of a run", 2, _unknown_run("card")),
+    BadInput("no such run", "export", "neither a run folder nor the ID of a run", 2, _unknown_run(*_SHARE)),
+    BadInput(
+        "nothing asked for",
+        "export",
+        "--share makes a copy",
+        2,
+        lambda bench: ["export", bench.run(), *_SHARE[2:]],
+    ),
+    BadInput(
+        "no folder named",
+        "export --share",
+        "Missing option '--output'",
+        2,
+        lambda bench: ["export", bench.run(), "--share"],
+    ),
+    BadInput(
+        *("a run that is not sealed", "export --share", "is not sealed, so it is not shared", 2),
+        lambda bench: _shared(unseal(bench.run())),
+    ),
+    BadInput(
+        *("a run that was changed", "export --share", "its record does not hold", 1),
+        lambda bench: [_cut_in_half(bench.run() / "history.csv"), _shared(bench.run())][1],
+    ),
+    BadInput(
+        *("a folder in the run", "export --share", "lies in the run itself", 2),
+        lambda bench: ["export", bench.run(), "--share", "--output", bench.run() / "addenda"],
+    ),
+    BadInput(
+        "a file in place of the folder",
+        "export --share",
+        "can't be written: File exists",
+        2,
+        _share_into_a_file,
+    ),
+    BadInput(
+        "something else in its place", "export --share", "holds something else", 2, _share_over_a_stranger
+    ),
+    BadInput(
+        "a recipient of two lines",
+        "export --share",
+        "--recipient has more than one line",
+        2,
+        lambda bench: [*_shared(bench.run()), "--recipient", "a\nb"],
+    ),
+    BadInput(
+        "a salt that is damaged",
+        "export --share",
+        "addenda/share_20260101_000000.json can't be read",
+        2,
+        _damaged_salt,
+    ),
+    BadInput(
+        "a shared copy",
+        "evaluate",
+        "is a shared copy of a run",
+        2,
+        lambda bench: ["evaluate", _copy_of(bench)],
+    ),
+    BadInput(
+        "no original of that name",
+        "verify --original",
+        "neither a run folder",
+        2,
+        lambda bench: ["verify", _copy_of(bench), "--original", "nowhere"],
+    ),
+    BadInput(
+        "a run, not a shared copy",
+        "verify --original",
+        "--original is for a copy",
+        2,
+        lambda bench: ["verify", bench.run(), "--original", bench.run()],
+    ),
     BadInput("answers to no question", "card --answers", "Did you mean ethics?", 2, _answers("ethic: x")),
     BadInput(
         "answers that are no YAML", "card --answers", "is not valid YAML in line", 2, _answers("ethics: [")
@@ -1072,6 +1179,27 @@ DISK_AND_RIGHTS = [
     BadInput("a full disk, at the checkpoint", "train", "can't be read or written", 2, _train(), 45_000),
     BadInput("a full disk", "report", "can't be written", 2, lambda bench: ["report", bench.run()], 45_000),
     BadInput("a full disk", "check", "can't be written", 2, lambda bench: ["check", bench.data.root], 16_000),
+    BadInput(
+        *("addenda that can't be written", "export --share", "Nothing can be added to", 2),
+        lambda bench: _locked(bench, bench.run() / "addenda", 0o500, lambda _: _shared(bench.run())),
+        "another user",
+    ),
+    BadInput(
+        *("a folder that can't be written", "export --share", "can't be written: Permission denied", 2),
+        lambda bench: _locked(
+            *(bench, bench.home / "locked", 0o500),
+            lambda _: ["export", bench.run(), "--share", "--output", "locked"],
+        ),
+        "another user",
+    ),
+    BadInput(
+        "a full disk",
+        "export --share",
+        "No part of a copy was left",
+        2,
+        lambda bench: _shared(bench.run()),
+        9000,
+    ),
     BadInput(
         *("a full disk", "evaluate --save", "can't be saved", 2),
         lambda bench: ["evaluate", bench.run(), "--data", "data", "--save"],

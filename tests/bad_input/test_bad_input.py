@@ -15,7 +15,7 @@ from permissions import binding_permissions
 
 Command = Callable[..., Any]
 CASES = [(group, item) for group, items in GROUPS.items() for item in items]
-HALF_WRITTEN = (".tmp", ".building", ".deleting", ".part", ".unpacking", ".restoring")
+HALF_WRITTEN = (".tmp", ".building", ".deleting", ".part", ".unpacking", ".restoring", ".sharing")
 
 
 @pytest.fixture

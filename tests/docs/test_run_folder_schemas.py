@@ -38,6 +38,7 @@ TABLES = {"history.csv": "history.table.json", "metrics_cases.csv": "metrics_cas
 STATEMENTS = {
     "addenda/note_YYYYMMDD_HHMMSS.json": "note.schema.json",
     "addenda/signoff_YYYYMMDD_HHMMSS.json": "signoff.schema.json",
+    "addenda/share_YYYYMMDD_HHMMSS.json": "share_secret.schema.json",
 }
 SCHEMAS = [*STAGED_FILES.values(), *STATEMENTS.values(), "evaluation.schema.json", "journal.schema.json"]
 METRIC_COLUMNS = metric_definitions(())  # explained where their table is

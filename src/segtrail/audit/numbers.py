@@ -52,25 +52,38 @@ def check_history(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
 
 def check_metrics(run_dir: Path) -> Outcome:
     """Compute ``metrics_summary.json`` again from ``metrics_cases.csv``, and ask for every case and its label map."""
+    rows, expected, faults = compare_metrics(run_dir)
+    faults += [
+        f"predictions/{case}.nii.gz is missing"
+        for case in expected
+        if not (run_dir / "predictions" / f"{case}.nii.gz").is_file()
+    ]
+    return Outcome.of_faults("metrics", METRICS_TITLE, faults, describe_metrics(rows))
+
+
+def describe_metrics(rows: Sequence[Mapping[str, str]]) -> str:
+    """Say what the check of the metrics rests on."""
+    return f"{len(rows)} rows, every statistic computed again"
+
+
+def compare_metrics(run_dir: Path) -> tuple[list[dict[str, str]], dict[str, str], list[str]]:
+    """Compute ``metrics_summary.json`` again from ``metrics_cases.csv``, and ask for every case.
+
+    Args:
+        run_dir: A run folder, or a shared copy.
+
+    Returns:
+        The rows of the table, the side of each case that should be in it, and what does not fit.
+    """
     rows = read_rows(run_dir / "metrics_cases.csv")
     summary = read_object(run_dir / "metrics_summary.json")
     split = read_object(run_dir / "dataset_summary.json")["split"]
     config = load_config(run_dir / CONFIG_FILE)
     told = (config.report.bootstrap_samples, config.report.confidence, config.train.seed)
     if tuple(summary["bootstrap"][key] for key in ("samples", "confidence", "seed")) != told:
-        fault = "the intervals of metrics_summary.json are not made as the configuration says"
-        return Outcome("metrics", METRICS_TITLE, "fail", (fault,))
+        return rows, {}, ["the intervals of metrics_summary.json are not made as the configuration says"]
     expected = {case: side for side in ("val", "test") for case in split[side]}
-    faults = list(faults_of_summary(rows, summary))
-    faults += faults_of_cases(rows, expected)
-    faults += [
-        f"predictions/{case}.nii.gz is missing"
-        for case in expected
-        if not (run_dir / "predictions" / f"{case}.nii.gz").is_file()
-    ]
-    return Outcome.of_faults(
-        "metrics", METRICS_TITLE, faults, f"{len(rows)} rows, every statistic computed again"
-    )
+    return rows, expected, [*faults_of_summary(rows, summary), *faults_of_cases(rows, expected)]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

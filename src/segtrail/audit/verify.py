@@ -58,7 +58,7 @@ from segtrail.record.addenda import Addenda
 from segtrail.record.journal import Entry
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
-from segtrail.record.run_folder import is_recorded, utc_now
+from segtrail.record.run_folder import is_recorded, is_shared_copy, utc_now
 from segtrail.version import __version__
 
 SCHEMA_VERSION = 1
@@ -76,6 +76,7 @@ class VerifyRequest:
         public_key: The key that the run should be signed with.
         tsa_certificate: The root certificate of the server that timestamped it.
         ledger: A ledger that should hold its fingerprint.
+        original: The run that a shared copy was made of; None where it is not at hand.
     """
 
     data_root: Path | None = None
@@ -85,6 +86,7 @@ class VerifyRequest:
     public_key: Path | None = None
     tsa_certificate: Path | None = None
     ledger: Path | None = None
+    original: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,15 @@ class Verification:
         run_id: The run.
         fingerprint: Its fingerprint as the manifest is now; None without a manifest.
         outcomes: The checks.
-        checklist: The runbook's points.
+        checklist: The runbook's points; none of a shared copy, which has too little for them.
+        is_copy: Whether it is a shared copy of a run.
     """
 
     run_id: str
     fingerprint: str | None
     outcomes: tuple[Outcome, ...]
     checklist: tuple[Point, ...]
+    is_copy: bool = False
 
     @property
     def is_true(self) -> bool:
@@ -125,7 +129,7 @@ class Verification:
         for outcome in self.outcomes:
             lines.append(f"{outcome.status:>11}  {outcome.title}")
             lines += [f"{'':>11}  - {evidence}" for evidence in outcome.evidence]
-        lines += ["", "The runbook's checklist:"]
+        lines += ["", "The runbook's checklist:"] if self.checklist else []
         lines += [
             f"{point.status:>11}  {point.number}. {point.title}: {point.evidence}" for point in self.checklist
         ]
@@ -133,11 +137,8 @@ class Verification:
         verdict = (
             "holds" if self.is_true else f"does not hold: {failed} of {len(self.outcomes)} checks failed"
         )
-        return [
-            *lines,
-            "",
-            f"The record of {self.run_id} {verdict}. Fingerprint: {self.fingerprint or 'none'}",
-        ]
+        what = f"The shared copy {self.run_id}" if self.is_copy else f"The record of {self.run_id}"
+        return [*lines, "", f"{what} {verdict}. Fingerprint: {self.fingerprint or 'none'}"]
 
 
 def verify_run(run_dir: Path, request: VerifyRequest, narrator: Narrator) -> Verification:
@@ -154,24 +155,55 @@ def verify_run(run_dir: Path, request: VerifyRequest, narrator: Narrator) -> Ver
     Raises:
         InputError: A rerun is asked for without the data.
     """
+    if request.rerun and is_shared_copy(run_dir):
+        raise InputError(
+            "--rerun compares with label maps, which a shared copy does not hold. Give it with the run itself."
+        )
     if request.rerun and request.data_root is None:
         raise InputError(
             "--rerun segments the data again, but this machine does not know where they lie: --data DIR."
         )
+    if is_shared_copy(run_dir):
+        return _verify_copy(run_dir, request)
+    if request.original is not None:
+        raise InputError(f"--original is for a copy of `segtrail export --share`; {run_dir.name} is none.")
     entries: list[Entry] = []
     checks = _list_checks(run_dir, request, narrator, entries)
     strange = find_strange(run_dir)
-    if strange:  # nothing else is opened, since a pipe or a link may lead anywhere
-        faults = Check("files", FILES_TITLE, lambda: Outcome.of_faults("files", FILES_TITLE, strange, ""))
-        because = "the folder holds what no run holds"
-        outcomes = [faults.run(), *(check.skip(because) for check in checks if check.check != "files")]
+    if strange:
+        outcomes = _refuse_strange(strange, checks)
     else:
         outcomes = [check.run() for check in checks]
         outcomes.append(_rerun(run_dir, request, narrator, outcomes))
     made = tuple(outcome for outcome in outcomes if outcome is not None)
-    is_readable = not strange and (run_dir / MANIFEST).is_file()
     points = () if strange else tuple(go_through(run_dir, made, entries))
-    return Verification(printable(run_dir.name), fingerprint(run_dir) if is_readable else None, made, points)
+    return Verification(printable(run_dir.name), _fingerprint(run_dir, strange), made, points)
+
+
+def _verify_copy(folder: Path, request: VerifyRequest) -> Verification:
+    for option, value in (("--ledger", request.ledger), ("--tsa-certificate", request.tsa_certificate)):
+        if value is not None:
+            raise InputError(f"{option} is about the seal of a run; a shared copy has none.")
+    from segtrail.audit.shared_copy import list_copy_checks  # the rules are needed only for this
+    from segtrail.audit.shared_original import Hospital
+
+    hospital = Hospital(request.original, request.data_root)
+    checks = list_copy_checks(folder, request.fingerprint, request.public_key, hospital)
+    strange = find_strange(folder)
+    outcomes = _refuse_strange(strange, checks) if strange else [check.run() for check in checks]
+    made = tuple(outcome for outcome in outcomes if outcome is not None)
+    return Verification(printable(folder.name), _fingerprint(folder, strange), made, (), is_copy=True)
+
+
+def _refuse_strange(strange: list[str], checks: Sequence[Check]) -> list[Outcome | None]:
+    """Open nothing else, since a pipe or a link may lead anywhere."""
+    faults = Check("files", FILES_TITLE, lambda: Outcome.of_faults("files", FILES_TITLE, strange, ""))
+    because = "the folder holds what no run holds"
+    return [faults.run(), *(check.skip(because) for check in checks if check.check != "files")]
+
+
+def _fingerprint(run_dir: Path, strange: list[str]) -> str | None:
+    return fingerprint(run_dir) if not strange and (run_dir / MANIFEST).is_file() else None
 
 
 def _list_checks(
@@ -232,12 +264,15 @@ def _is_recorded(run_dir: Path) -> bool:
 
 
 def require_whole(run_dir: Path) -> None:
-    """Make sure that a run is what was sealed, before somebody vouches for it.
+    """Make sure that a run is what was sealed, or a shared copy whole, before somebody vouches for it.
 
     Raises:
         CheckFailed: It is not.
     """
     narrator = Narrator(sys.stderr)
+    if is_shared_copy(run_dir):
+        _require_whole_copy(run_dir)
+        return
     entries: list[Entry] = []
     strange = find_strange(run_dir)
     checks = _list_checks(run_dir, VerifyRequest(), narrator, entries)
@@ -248,6 +283,14 @@ def require_whole(run_dir: Path) -> None:
     if strange or failed:
         fault = strange[0] if strange else failed[0].evidence[0]
         raise CheckFailed(f"{run_dir.name} is not what was sealed: {fault}. `segtrail verify` says all.")
+
+
+def _require_whole_copy(folder: Path) -> None:
+    failed = [one for one in _verify_copy(folder, VerifyRequest()).outcomes if one.status == "fail"]
+    if failed:
+        raise CheckFailed(
+            f"{folder.name} does not hold: {failed[0].evidence[0]}. `segtrail verify` says all."
+        )
 
 
 def keep_verification(run_dir: Path, verification: Verification) -> Path:

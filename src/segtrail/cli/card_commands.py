@@ -45,7 +45,7 @@ def card(
             raise InputError(
                 "--answers and --template are given; one reads answers, the other writes questions."
             )
-        folder = find_trained_run(run, output_root.expanduser())
+        folder = find_trained_run(run, output_root.expanduser(), even_shared=True)
         if answers is not None:
             _take_answers(folder, answers.expanduser())
         latest = latest_card(folder.path)

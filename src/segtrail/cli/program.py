@@ -11,6 +11,7 @@ from segtrail.cli.archive_commands import archive, restore
 from segtrail.cli.card_commands import card, test_uses
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.experiment_commands import log, note, signoff, tag
+from segtrail.cli.export_commands import export
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.record_commands import seal, verify
 from segtrail.cli.recording_commands import record
@@ -50,6 +51,7 @@ for command in (
     anchor,
     archive,
     restore,
+    export,
     log,
     note,
     signoff,

@@ -38,6 +38,12 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="A ledger that should hold its fingerprint.", show_default=False),
     ] = None,
+    original: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN", help="The run that a shared copy was made of, to compare.", show_default=False
+        ),
+    ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Keep the result in the run's addenda; else nothing is written.")
     ] = False,
@@ -51,10 +57,11 @@ def verify(
         from segtrail.record.local_paths import recall_data_root
         from segtrail.record.run_folder import find_run
 
-        folder = find_run(run, output_root.expanduser(), even_damaged=True)
+        folder = find_run(run, output_root.expanduser(), even_damaged=True, even_shared=True)
         root = data.expanduser() if data is not None else recall_data_root(folder.path) if rerun else None
         witnesses = (public_key, tsa_certificate, ledger)
-        request = VerifyRequest(root, rerun, device, fingerprint, *witnesses)
+        source = None if original is None else find_run(original, output_root.expanduser()).path
+        request = VerifyRequest(root, rerun, device, fingerprint, *witnesses, source)
         narrator = narrator_for(as_json)
         verification = verify_run(folder.path, request, narrator)
         if as_json:

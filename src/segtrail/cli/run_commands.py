@@ -89,7 +89,7 @@ def predict(
 
         from segtrail.record.run_folder import find_trained_run
 
-        folder = find_trained_run(run, output_root)
+        folder = find_trained_run(run, output_root, even_shared=True)
 
         from segtrail.prediction.predict_run import PredictionRequest, predict_run
 

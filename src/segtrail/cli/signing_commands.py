@@ -63,7 +63,7 @@ def sign(run: Run, key: Key = None, output_root: OutputRoot = Path("outputs"), a
         from segtrail.record.run_folder import find_run
         from segtrail.record.signature import sign_run
 
-        folder = find_run(run, output_root.expanduser())
+        folder = find_run(run, output_root.expanduser(), even_shared=True)
         from segtrail.audit.verify import require_whole
 
         opened = signing_key(key)

@@ -67,6 +67,8 @@ class TrainingRange:
             InputError: It does not describe them.
         """
         try:
+            if "training_range" in summary:
+                return cls._of_mapping(summary["training_range"], summary["modality"])
             images = [case["image"] for case in summary["cases"] if case["side"] == "train"]
             grids = np.array([_spacing_and_extent(np.array(i["affine"], float), i["shape"]) for i in images])
             values = np.array(
@@ -93,6 +95,32 @@ class TrainingRange:
                 f"dataset_summary.json of the run does not describe its training cases ({type(error).__name__}: "
                 f"{error}). Restore the run folder from its archive."
             ) from None
+
+    @classmethod
+    def _of_mapping(cls, ranges: Mapping[str, Any], channels: Mapping[str, Any]) -> "TrainingRange":
+        """Take them as a shared copy has them, which says nothing of single images."""
+        ends = {
+            key: np.stack([np.array(ranges[key]["min"], float), np.array(ranges[key]["max"], float)])
+            for key in ("spacing_mm", "extent_mm", "percentiles")
+        }
+        return cls(
+            **ends, contrast=np.array(ranges["contrast"], float), channel_names=tuple(channels.values())
+        )
+
+    def as_mapping(self, digits: int) -> dict[str, Any]:
+        """Return the ranges as plain values, rounded.
+
+        Args:
+            digits: Significant digits.
+        """
+        ends = {key: getattr(self, key) for key in ("spacing_mm", "extent_mm", "percentiles")}
+        return {
+            **{
+                key: {"min": _round(low, digits), "max": _round(high, digits)}
+                for key, (low, high) in ends.items()
+            },
+            "contrast": _round(self.contrast, digits),
+        }
 
     def compare(self, volume: Volume) -> tuple[Unlikeness, ...]:
         """Tell in what an image is unlike the training images.
@@ -185,6 +213,11 @@ def _spacing_and_extent(affine: Affine, shape: Sequence[int]) -> tuple[Vector, V
     spacing = np.array(spacing_mm(reorientation.apply_to_affine(affine, (x, y, z))))
     ras_shape = reorientation.apply(np.broadcast_to(np.uint8(0), (x, y, z))).shape
     return spacing, spacing * ras_shape
+
+
+def _round(values: Vector, digits: int) -> Any:
+    rounded = [float(f"{value:.{digits}g}") for value in values.ravel()]
+    return np.reshape(rounded, values.shape).tolist()
 
 
 def _join(words: Iterable[str]) -> str:

@@ -29,6 +29,11 @@ _OUT_OF_SCOPE = (
     "Diagnosis, treatment, or any decision about a patient. Images unlike those of the training, in organ, modality, "
     "scanner, spacing or disease."
 )
+_SHARED = (
+    "This is the card of a copy that was made for use elsewhere. Cases have pseudonyms; `share.json` says what "
+    "was left out.\n\n"
+)
+_WITHOUT_WEIGHTS = "The network is not part of this copy: whoever made it can say whether it may be had."
 _NO_FINGERPRINT = "The fingerprint of the run is the SHA-256 of `manifest.json`, which lists this file."
 _HOW_TO_CHECK = "`segtrail verify` prints it, checks every file, and makes this card again from the others."
 
@@ -92,6 +97,7 @@ def _title(contents: RunContents, answers: Mapping[str, str]) -> str:
     return (
         f"# Model card: {plain(contents.run.project or 'segtrail')}, {contents.run.run_id}\n\n"
         f"> {RESEARCH_USE}\n\n"
+        f"{_SHARED if contents.share else ''}"
         f"What a program can know stands here as the record of the run has it. {len(QUESTIONS)} things only a person "
         f"can say; {still}."
     )
@@ -166,9 +172,12 @@ def _uses_of_test_set(uses: UsesOfTestSet | None, contents: RunContents) -> list
 
 
 def _how_to_use(contents: RunContents) -> str:
+    if contents.share and not contents.share.included.weights:
+        return f"## How to use it\n\n{_WITHOUT_WEIGHTS}"
+    name = f"shared_{contents.run.run_id}" if contents.share else contents.run.run_id
     return (
         "## How to use it\n\n"
-        f"```bash\nsegtrail predict {contents.run.run_id} scan.nii.gz --output outputs/predictions\n```\n\n"
+        f"```bash\nsegtrail predict {name} scan.nii.gz --output outputs/predictions\n```\n\n"
         "Look at every picture, and read every warning and every line of the guard. The weights lie in "
         "`checkpoints/best.pt`, which opens with `torch.load(path, weights_only=True)`."
     )
@@ -176,4 +185,5 @@ def _how_to_use(contents: RunContents) -> str:
 
 def _provenance(contents: RunContents, answers: Mapping[str, str]) -> str:
     where = f"The fingerprint of the run is `{contents.fingerprint}`." if answers else _NO_FINGERPRINT
+    where = where.replace("of the run", "of this copy") if contents.share else where
     return f"## How to check it\n\n{where} {_HOW_TO_CHECK}"

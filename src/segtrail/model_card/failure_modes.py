@@ -43,7 +43,8 @@ def _worst_cases(contents: RunContents) -> list[Part]:
             worst = sorted(rows, key=lambda row: (_dice(row), row.case))[:_WORST_SHOWN]
             caption = f"The lowest Dice of {name}, {len(worst)} of {len(rows)} {SIDE_NAMES[side]} cases:"
             parts += [case_table(worst, metrics, caption)] if worst else []
-    parts.append(Paragraph("The pictures of the best, median and worst validation case lie in examples."))
+    if contents.share is None:
+        parts.append(Paragraph("The pictures of the best, median and worst validation case lie in examples."))
     return parts
 
 

@@ -17,6 +17,7 @@ from segtrail.record.journal import Journal
 
 SCHEMA_VERSION = 1
 LOCK_FILE = ".lock"
+SHARE_FILE = "share.json"
 Status = Literal["running", "interrupted", "failed", "finished"]
 
 
@@ -177,19 +178,22 @@ def claim_folder(parent: Path, name: str) -> Path:
             return path
 
 
-def find_run(name: str, output_root: Path, *, even_damaged: bool = False) -> RunFolder:
+def find_run(
+    name: str, output_root: Path, *, even_damaged: bool = False, even_shared: bool = False
+) -> RunFolder:
     """Find a run by folder, by ID, or as ``latest``.
 
     Args:
         name: A path, a run ID, or ``latest``.
         output_root: Folder whose ``runs`` is searched for IDs.
         even_damaged: Whether a folder without ``run.json`` is taken too, where other files show what it was.
+        even_shared: Whether a copy that was made for use elsewhere is taken too, which has no journal.
 
     Returns:
         The run.
 
     Raises:
-        InputError: There is no such run.
+        InputError: There is no such run, or it is such a copy.
     """
     runs = output_root / "runs"
     if name == "latest":
@@ -200,18 +204,21 @@ def find_run(name: str, output_root: Path, *, even_damaged: bool = False) -> Run
     signs = ("run.json", "manifest.json", JOURNAL_FILE) if even_damaged else ("run.json",)
     for path in (Path(name).expanduser(), runs / name):
         if any(_is_there(path / sign) for sign in signs):
+            if not even_shared:
+                refuse_shared_copy(path)
             return RunFolder(path.resolve())
     raise InputError(
         f"{name} is neither a run folder nor the ID of a run in {runs}. `latest` names the newest."
     )
 
 
-def find_trained_run(name: str, output_root: Path) -> RunFolder:
+def find_trained_run(name: str, output_root: Path, *, even_shared: bool = False) -> RunFolder:
     """Find a run that segtrail itself trained.
 
     Args:
         name: A path, a run ID, or ``latest``.
         output_root: Folder whose ``runs`` is searched for IDs.
+        even_shared: Whether a shared copy of a run is taken too.
 
     Returns:
         The run.
@@ -219,7 +226,7 @@ def find_trained_run(name: str, output_root: Path) -> RunFolder:
     Raises:
         InputError: There is no such run, or another program trained it.
     """
-    folder = find_run(name, output_root)
+    folder = find_run(name, output_root, even_shared=even_shared)
     state = folder.read_state()
     if is_recorded(state):
         raise InputError(
@@ -232,6 +239,24 @@ def find_trained_run(name: str, output_root: Path) -> RunFolder:
 def is_recorded(state: Mapping[str, Any]) -> bool:
     """Tell from ``run.json`` whether a run is the record of another program's training."""
     return "recorded" in state
+
+
+def is_shared_copy(folder: Path) -> bool:
+    """Tell whether a folder is a shared copy: it says so, and has no journal, which every run has."""
+    return (folder / SHARE_FILE).is_file() and not (folder / JOURNAL_FILE).exists()
+
+
+def refuse_shared_copy(folder: Path) -> None:
+    """Refuse a shared copy where a run is needed.
+
+    Raises:
+        InputError: The folder is such a copy.
+    """
+    if is_shared_copy(folder):
+        raise InputError(
+            f"{folder.name} is a shared copy of a run, without the journal, data hashes and pictures that this command "
+            "needs. `segtrail verify`, `predict`, `card` and `sign` take it."
+        )
 
 
 def _is_there(path: Path) -> bool:

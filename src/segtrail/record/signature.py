@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
 from segtrail.record.addenda import Addenda
 from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.manifest import ADDENDA, TEXT_SUFFIXES
+from segtrail.record.run_folder import is_shared_copy
 from segtrail.record.seal import read_seal
 from segtrail.record.signing_key import (
     KeyKind,
@@ -53,10 +55,10 @@ def is_signed(run_dir: Path) -> bool:
 
 
 def sign_run(run_dir: Path, key: SigningKey, actor: str | None) -> Path:
-    """Sign every file of a sealed run but its addenda, where the signature comes to.
+    """Sign every file of a sealed run, or of a shared copy, but its addenda, where the signature comes to.
 
     Args:
-        run_dir: The run folder.
+        run_dir: The run folder, or the copy.
         key: The key.
         actor: Who signs.
 
@@ -66,14 +68,31 @@ def sign_run(run_dir: Path, key: SigningKey, actor: str | None) -> Path:
     Raises:
         InputError: The run is not sealed or signed already, or a package is missing.
     """
-    if read_seal(run_dir) is None:
+    is_copy = is_shared_copy(run_dir)
+    if not is_copy and read_seal(run_dir) is None:
         raise InputError(
             f"{run_dir.name} is not sealed, so it can't be signed. `segtrail seal` seals a finished run."
         )
     if is_signed(run_dir):
         raise InputError(f"{run_dir.name} is signed already.")
+    if is_copy:
+        return _sign_copy(run_dir, key)
     addenda = Addenda(run_dir, actor)
     return addenda.add_made_file(SIGNATURE, lambda target: _write_bundle(run_dir, key, target), "signed")
+
+
+def _sign_copy(folder: Path, key: SigningKey) -> Path:
+    """Put the signature into the addenda of a shared copy, which has no journal to note it in."""
+    path = folder / ADDENDA / SIGNATURE
+    with tempfile.TemporaryDirectory() as made_in:
+        made = Path(made_in) / SIGNATURE
+        _write_bundle(folder, key, made)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_bytes(path, made.read_bytes())
+        except OSError as error:
+            raise InputError(f"Nothing can be added to {folder}: {error.strerror or error}.") from None
+    return path
 
 
 def _write_bundle(run_dir: Path, key: SigningKey, target: Path) -> None:

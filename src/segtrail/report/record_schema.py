@@ -334,6 +334,18 @@ class UsesOfTestSet(RecordPart):
     unread: list[str] = Field(default_factory=list)
 
 
+class Included(RecordPart):
+    """What a shared copy holds besides what all do."""
+
+    weights: bool
+
+
+class Share(RecordPart):
+    """share.json of a shared copy."""
+
+    included: Included
+
+
 class Example(RecordPart):
     """One picture of a case."""
 

@@ -16,6 +16,7 @@ from segtrail.errors import InputError
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
+from segtrail.record.run_folder import SHARE_FILE
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
 from segtrail.recording.foreign_training import CONFIGURATION_FILE
 from segtrail.report.dataset_schema import DatasetSummary
@@ -29,6 +30,7 @@ from segtrail.report.record_schema import (
     Provenance,
     Regions,
     RunRecord,
+    Share,
     UsesOfTestSet,
 )
 
@@ -82,6 +84,7 @@ class RunContents:
         test_uses: test_uses.json; None without the file, as in runs without test cases.
         training_configuration: training_configuration.json; None without the file, as in runs of segtrail itself.
         fingerprint: The SHA-256 of manifest.json; None before the files of the run are listed.
+        share: share.json; None in a run, there only in a copy that was made for use elsewhere.
     """
 
     folder: Path
@@ -98,6 +101,7 @@ class RunContents:
     test_uses: UsesOfTestSet | None = None
     training_configuration: Mapping[str, Any] | None = None
     fingerprint: str | None = None
+    share: Share | None = None
 
     @property
     def stages(self) -> list[Stage]:
@@ -160,6 +164,7 @@ def read_run(run_dir: Path) -> RunContents:
         test_uses=read_json_file(run_dir / USES_FILE, UsesOfTestSet),
         training_configuration=_read_training_configuration(run_dir / CONFIGURATION_FILE),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
+        share=read_json_file(run_dir / SHARE_FILE, Share),
     )
 
 

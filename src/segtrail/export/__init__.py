@@ -1,0 +1,1 @@
+"""Giving runs to others in forms of their own."""
