@@ -148,7 +148,10 @@ def recorded_training(contents: RunContents, recorded: Recorded) -> list[Part]:
         Fact("Command", " ".join(recorded.command), code=True),
         Fact("How it ended", as_sentence(contents.run.ended_because or "it did not end")),
         *_of_data(recorded.data),
-        Fact("Outputs kept", f"{kept}, in outputs/"),
+        Fact(
+            "Outputs kept",
+            f"{kept}{' beside those that the adapter read' if recorded.adapter else ''}, in outputs/",
+        ),
     ]
     if recorded.adapter is not None:
         facts.append(Fact("Read by", f"the adapter {recorded.adapter}"))
