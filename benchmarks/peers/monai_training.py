@@ -178,11 +178,19 @@ def batches(loader: DataLoader, batch_size: int) -> Iterator[tuple[Tensor, Tenso
 
 
 class Validation:
-    """The Dice of full validation volumes, on the grids of their files."""
+    """The Dice of full validation volumes, on the grids of their files.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        job: The job.
+        cached: Whether the volumes are preprocessed once, as in a training; else anew, as for new images.
+    """
+
+    def __init__(self, job: Job, *, cached: bool = True) -> None:
         fixed = Compose(fixed_transforms(job.spacing_mm))
-        self._loader = DataLoader(CacheDataset(list_cases(Path(job.data), job.val), fixed, progress=False))
+        files = list_cases(Path(job.data), job.val)
+        self._loader = DataLoader(
+            CacheDataset(files, fixed, progress=False) if cached else Dataset(files, fixed)
+        )
         self._inferer = SlidingWindowInferer(tuple(job.patch_size), sw_batch_size=2, overlap=0.25)
         original = Compose([LoadImaged(keys="label"), EnsureChannelFirstd(keys="label")])
         self._references = [item["label"] for item in Dataset(list_cases(Path(job.data), job.val), original)]

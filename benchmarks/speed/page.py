@@ -1,0 +1,99 @@
+"""The page of the comparison: a table, a picture, the machine and the versions."""
+
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from rounds import Part, Result, values_of
+from settings import Settings
+
+BEGIN, END = "<!-- comparison -->", "<!-- end of comparison -->"
+_QUIET_LOAD = 0.5
+
+
+def write_page(page: Path, parts: Sequence[Part], results: Sequence[Result], settings: Settings) -> None:
+    """Write table and picture between the marks of a page."""
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = [*table(parts, results), "", *_circumstances(settings, results)]
+    middle = "\n".join(["", *lines, ""])
+    page.write_text(f"{before}{BEGIN}{middle}{END}{after}", encoding="utf-8", newline="\n")
+    draw(page.parent / "images" / "benchmarks.png", parts, results)
+
+
+def table(parts: Sequence[Part], results: Sequence[Result]) -> list[str]:
+    """Return the table in Markdown: medians, their range, and how many times faster segtrail is."""
+    lines = ["| what | segtrail | MONAI | ratio |", "| --- | --- | --- | --- |"]
+    for part in parts:
+        own, *peers = part.sides
+        cells = [_cell(part, side, results) for side in (own, *peers)]
+        lines.append(f"| {part.title} ({part.unit}) | {' | '.join(cells)} | {_ratio(part, results)} |")
+    return lines
+
+
+def _cell(part: Part, side: str, results: Sequence[Result]) -> str:
+    values = values_of(results, part, side)
+    if not values:
+        tried = any((r.part, r.side) == (part.name, side) for r in results)
+        return "not reached" if tried else "not measured"
+    facts = [r.facts for r in results if (r.part, r.side) == (part.name, side) and r.value is not None][-1]
+    dice = f", Dice {facts['dice']:.3f}" if "dice" in facts else ""
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g}){dice}"
+
+
+def ratio_of(part: Part, results: Sequence[Result]) -> float | None:
+    """Return how many times faster segtrail is, by the medians; None where a side was not measured."""
+    own, peer = (values_of(results, part, side) for side in part.sides)
+    if not own or not peer:
+        return None
+    quotient = statistics.median(peer) / statistics.median(own)
+    return quotient if part.better == "lower" else 1 / quotient
+
+
+def _ratio(part: Part, results: Sequence[Result]) -> str:
+    ratio = ratio_of(part, results)
+    return "" if ratio is None else f"{ratio:.1f}"
+
+
+def _circumstances(settings: Settings, results: Sequence[Result]) -> list[str]:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "numpy"))
+    busy = sum(result.load > _QUIET_LOAD for result in results)
+    noise = (
+        f" {busy} of {len(results)} measurements began while the machine did something else." if busy else ""
+    )
+    return [
+        f"Medians, with least and greatest. {_processor()}, {settings.threads} threads, Python "
+        f"{platform.python_version()}, {versions}; {len(settings.train)} hearts to train, {len(settings.val)} to "
+        f"validate, {' x '.join(f'{mm:g}' for mm in settings.spacing_mm)} mm, patches of "
+        f"{' x '.join(map(str, settings.patch_size))}, {settings.batch_size} a step.{noise}",
+    ]
+
+
+def _processor() -> str:
+    from segtrail.compute import processor_name
+
+    return processor_name()
+
+
+def draw(path: Path, parts: Sequence[Part], results: Sequence[Result]) -> None:
+    """Draw how many times faster segtrail is, a bar for each part."""
+    from matplotlib.figure import Figure
+
+    known: Mapping[str, float] = {
+        part.title: ratio for part in parts if (ratio := ratio_of(part, results)) is not None
+    }
+    if not known:
+        return
+    figure = Figure(figsize=(7, 0.6 + 0.4 * len(known)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(list(known), list(known.values()), color="#0072B2")
+    axes.bar_label(bars, labels=[f"{ratio:.1f}x" for ratio in known.values()], padding=3)
+    axes.axvline(1, color="#222222", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_xlabel("times as fast as a plain MONAI training")
+    axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=150)

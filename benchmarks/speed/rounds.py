@@ -1,0 +1,130 @@
+"""Measuring sides in turn, so that whatever else the machine does falls on all of them alike."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+HERE = Path(__file__).parent
+# A peer is stopped at this many times segtrail's own time.
+PATIENCE = 5.0
+_LEAST_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that is measured on several sides.
+
+    Attributes:
+        name: Its name.
+        title: What it is, for the table.
+        unit: Unit of the values.
+        better: Which values are better.
+        sides: The scripts that measure it, by side; segtrail's own first.
+        repetitions: How often each is measured.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["lower", "higher"]
+    sides: Mapping[str, str] = field(
+        default_factory=lambda: {"segtrail": "segtrail_side.py", "MONAI": "monai_side.py"}
+    )
+    repetitions: int = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measurement.
+
+    Attributes:
+        part: What was measured.
+        side: On which side.
+        value: The value; None where the side was stopped before it had one.
+        seconds: Time of the whole measurement, imports included.
+        load: Processes that waited for a core when it began: above 0.5 the machine was not quiet.
+        facts: What else it told.
+    """
+
+    part: str
+    side: str
+    value: float | None
+    seconds: float
+    load: float
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Rounds:
+    """Measurements in a folder; stopped and called again, they go on.
+
+    Args:
+        work: The folder.
+        settings: What every script is told.
+    """
+
+    def __init__(self, work: Path, settings: Mapping[str, Any]) -> None:
+        self._work = work
+        self._store = work / "results.jsonl"
+        self._settings = work / "settings.json"
+        work.mkdir(parents=True, exist_ok=True)
+        self._settings.write_text(json.dumps(dict(settings), indent=2), encoding="utf-8")
+
+    def results(self) -> list[Result]:
+        """Return what was measured so far."""
+        if not self._store.exists():
+            return []
+        lines = self._store.read_text(encoding="utf-8").splitlines()
+        return [Result(**json.loads(line)) for line in lines]
+
+    def measure(self, part: Part) -> None:
+        """Measure what is missing of a part, side after side in each round."""
+        for number in range(part.repetitions):
+            for side, script in part.sides.items():
+                done = [
+                    result for result in self.results() if (result.part, result.side) == (part.name, side)
+                ]
+                if len(done) <= number:
+                    result = self._measure(part, side, script)
+                    self._keep(result)
+                    print(f"{part.name}, round {number + 1}, {side}: {_describe(result, part)}", flush=True)
+
+    def _measure(self, part: Part, side: str, script: str) -> Result:
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+        command = [sys.executable, str(HERE / script), part.name, str(self._settings)]
+        started = time.perf_counter()
+        try:
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, text=True, check=True, timeout=self._patience(part, side)
+            )
+        except subprocess.TimeoutExpired:
+            return Result(part.name, side, None, time.perf_counter() - started, load, {"stopped": True})
+        facts = json.loads(done.stdout.splitlines()[-1])
+        return Result(part.name, side, facts.pop("value"), time.perf_counter() - started, load, facts)
+
+    def _patience(self, part: Part, side: str) -> float | None:
+        """Return how long a peer may take; segtrail itself is not stopped."""
+        own = next(iter(part.sides))
+        times = [r.seconds for r in self.results() if (r.part, r.side) == (part.name, own)]
+        if side == own or not times:
+            return None
+        return max(_LEAST_PATIENCE_SECONDS, PATIENCE * statistics.median(times))
+
+    def _keep(self, result: Result) -> None:
+        with self._store.open("a", encoding="utf-8", newline="\n") as stream:
+            stream.write(json.dumps(asdict(result)) + "\n")
+
+
+def values_of(results: Sequence[Result], part: Part, side: str) -> list[float]:
+    """Return the values of one side of a part."""
+    return [r.value for r in results if (r.part, r.side) == (part.name, side) and r.value is not None]
+
+
+def _describe(result: Result, part: Part) -> str:
+    return "stopped" if result.value is None else f"{result.value:.4g} {part.unit}"

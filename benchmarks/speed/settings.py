@@ -1,0 +1,42 @@
+"""What both sides of a comparison are told, so that they do the same."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The common ground.
+
+    Attributes:
+        work: Folder of the comparison.
+        data: The data set.
+        train: Cases to train on.
+        val: Cases to validate on.
+        spacing_mm: Spacing that volumes are resampled to.
+        patch_size: Voxels of a patch.
+        batch_size: Patches of a step.
+        patches_per_volume: Patches of a volume in an epoch.
+        workers: Processes that make patches.
+        threads: Threads of torch.
+        run: A run of segtrail that trained configs/baseline.yaml; its weights segment on both sides.
+    """
+
+    work: str
+    data: str
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    spacing_mm: tuple[float, float, float]
+    patch_size: tuple[int, int, int]
+    batch_size: int
+    patches_per_volume: int
+    workers: int
+    threads: int
+    run: str | None
+
+    @classmethod
+    def read(cls, path: Path) -> "Settings":
+        """Read what ``compare.py`` wrote."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
