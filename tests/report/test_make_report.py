@@ -52,6 +52,12 @@ def test_every_case_stands_in_the_report_rounded_for_reading(make_run):
         assert f"la_{number:03d} 0.846 0.500 4.25 −1.2 ok" in text
 
 
+def test_every_metric_is_shown_with_every_case(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "Spread over cases" in text
+    assert "Validation: every case as a dot, the median as a line." in text
+
+
 def test_data_checks_definitions_and_configuration_stand_in_the_report(make_run):
     text = read_text(make_report(make_run().path))
     assert "la_005: la_005 and la_026 hold the same voxels. What to do: Keep one of them." in text
@@ -91,7 +97,7 @@ def test_the_pdf_is_archivable_tagged_and_dated_by_the_run(make_run):
 def test_every_figure_has_alt_text_and_every_font_is_embedded(make_run):
     path = make_report(make_run().path)
     figures = [element for element in structure(path) if element.get("/S") == "/Figure"]
-    assert len(figures) == 7
+    assert len(figures) == 8
     assert all(len(figure["/Alt"]) > 10 for figure in figures)
     for page in PdfReader(path).pages:
         for font in page["/Resources"]["/Font"].values():

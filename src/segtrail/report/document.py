@@ -20,6 +20,7 @@ from segtrail.report.sections.recorded import (
 )
 from segtrail.report.sections.regions import regions_section
 from segtrail.report.sections.results import cases_section, metrics_section
+from segtrail.report.sections.spread import spread_section
 from segtrail.report.sections.summary import RESEARCH_USE, summary_section
 from segtrail.report.sections.training import training_section
 from segtrail.report.wording import breakable, format_time, printable
@@ -99,6 +100,7 @@ def _parts(contents: RunContents) -> list[Part]:
         metrics_section(contents.metrics),
         training_section(contents),
         regions_section(contents),
+        spread_section(contents),
         cases_section(contents),
         guard_section(contents),
         pictures_section(contents),
@@ -117,6 +119,7 @@ def _parts_of_recorded(contents: RunContents, recorded: Recorded) -> list[Part]:
         recorded_summary(contents, recorded),
         metrics_section(contents.metrics) if contents.metrics else [],
         recorded_curves(contents),
+        spread_section(contents),
         cases_section(contents) if contents.cases else [],
         pictures_section(contents) if contents.examples else [],
         recorded_training(contents, recorded),

@@ -208,6 +208,36 @@ def _draw(
     return draw_panels([plot_over_epochs], size_inches)
 
 
+def draw_grid(
+    plots: Sequence[Callable[[Axes], None]], columns: int, size_inches: tuple[float, float]
+) -> bytes:
+    """Draw charts that share nothing, row by row.
+
+    Args:
+        plots: Draw the charts, from the upper left.
+        columns: Charts in a row.
+        size_inches: Width and height of all together.
+
+    Returns:
+        An SVG.
+    """
+    with matplotlib.style.context(["default", _STYLE]):
+        figure = Figure(figsize=size_inches, layout="constrained", dpi=200)
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(-(-len(plots) // columns), columns, squeeze=False).ravel()
+        for plot, axes in zip(plots, panels, strict=False):
+            plot(axes)
+        for axes in panels[len(plots) :]:
+            axes.remove()
+        return _as_svg(figure)
+
+
+def _as_svg(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
 def draw_panels(plots: Sequence[Callable[[Axes], None]], size_inches: tuple[float, float]) -> bytes:
     """Draw charts below each other that share what runs across.
 
@@ -224,6 +254,4 @@ def draw_panels(plots: Sequence[Callable[[Axes], None]], size_inches: tuple[floa
         panels = figure.subplots(len(plots), sharex=True, squeeze=False)
         for plot, axes in zip(plots, panels[:, 0], strict=True):
             plot(axes)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+        return _as_svg(figure)
