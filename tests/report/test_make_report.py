@@ -52,6 +52,24 @@ def test_every_case_stands_in_the_report_rounded_for_reading(make_run):
         assert f"la_{number:03d} 0.846 0.500 4.25 −1.2 ok" in text
 
 
+def test_values_that_are_not_the_default_are_marked(make_run):
+    run = make_run()
+    run.write_config(train={"max_epochs": 6, "batch_size": 2}, optim={"lr": 0.5})
+    text = read_text(make_report(run.path))
+    assert "* train.max_epochs 6" in text
+    assert "* optim.lr 0.5" in text
+    assert "* train.batch_size" not in text
+    assert "train.batch_size 2" in text
+
+
+@pytest.mark.parametrize(("page", "width", "height"), [("a4", 595, 842), ("letter", 612, 792)])
+def test_the_paper_is_the_one_that_the_configuration_names(make_run, page, width, height):
+    run = make_run()
+    run.write_config(report={"page": page})
+    box = PdfReader(make_report(run.path)).pages[0].mediabox
+    assert (round(box.width), round(box.height)) == (width, height)
+
+
 def test_every_metric_is_shown_with_every_case(make_run):
     text = read_text(make_report(make_run().path))
     assert "Spread over cases" in text

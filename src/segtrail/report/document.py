@@ -8,10 +8,11 @@ from typing import Any
 from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.configuration import configuration_section
 from segtrail.report.sections.data import data_section
 from segtrail.report.sections.guard import guard_section
 from segtrail.report.sections.pictures import pictures_section
-from segtrail.report.sections.record import circumstances_section, configuration_section, definitions_section
+from segtrail.report.sections.record import circumstances_section, definitions_section
 from segtrail.report.sections.recorded import (
     recorded_configuration,
     recorded_curves,
@@ -48,7 +49,8 @@ def assemble(frame: Mapping[str, Any], parts: Sequence[Part]) -> Document:
     """Make a document of parts and of what stands around them.
 
     Args:
-        frame: Title, subtitle, author, description, keywords, run_id, header and footer.
+        frame: Title, subtitle, author, description, keywords, run_id, header and footer; ``paper``, a4 or letter, where
+            it is not a4.
         parts: The parts, in their order.
 
     Returns:
@@ -59,7 +61,7 @@ def assemble(frame: Mapping[str, Any], parts: Sequence[Part]) -> Document:
         printable_parts.insert(0, as_data(Paragraph(_REPLACED, style="small")))
     texts = {key: _printable(value, _LONGEST_ELSEWHERE) for key, value in frame.items()}
     return Document(
-        {**texts, "parts": printable_parts},
+        {"paper": "a4", **texts, "parts": printable_parts},
         {part.file: part.content for part in parts if isinstance(part, Figure)},
     )
 
@@ -87,8 +89,15 @@ def build_document(contents: RunContents) -> Document:
         "run_id": run.run_id,
         "header": project,
         "footer": RESEARCH_USE.partition(".")[0] + ".",
+        "paper": _paper(contents.config),
     }
     return assemble(frame, _parts(contents))
+
+
+def _paper(config: Mapping[str, Any] | None) -> str:
+    section = (config or {}).get("report")
+    page = section.get("page") if isinstance(section, Mapping) else None
+    return "letter" if page == "letter" else "a4"
 
 
 def _parts(contents: RunContents) -> list[Part]:

@@ -1,15 +1,13 @@
-"""What the run was made with: its metrics defined, its circumstances, and every configuration value."""
+"""What the run was made with: its metrics defined, and its circumstances."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
 
 from segtrail.provenance.wording import describe_repository
-from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table
+from segtrail.report.parts import Fact, Facts, Heading, Paragraph, Part
 from segtrail.report.record_schema import EpochRow, MetricsSummary, Provenance, Resumption
 from segtrail.report.run_contents import RunContents, Stage
-from segtrail.report.wording import MISSING, as_sentence, format_count, format_duration, format_time
+from segtrail.report.wording import as_sentence, format_count, format_duration, format_time
 
 _NAMES = {
     "python": "Python",
@@ -25,9 +23,6 @@ _NAMES = {
     "train": "training",
     "evaluate": "evaluation",
 }
-
-
-_ALL_VALUES = "Every value of config_resolved.yaml, defaults and overrides included."
 
 
 def definitions_section(metrics: MetricsSummary | None) -> list[Part]:
@@ -182,67 +177,3 @@ def _of_stages(stages: Sequence[Stage], column: str, describe: Callable[[Sequenc
 def _values(history: Sequence[EpochRow], column: str) -> list[float]:
     values = [getattr(row, column) for row in history]
     return [float(value) for value in values if value is not None]
-
-
-def configuration_section(config: Mapping[str, Any] | None) -> list[Part]:
-    """Build the table of every configuration value.
-
-    Args:
-        config: config_resolved.yaml.
-
-    Returns:
-        The table, or a sentence where there is no configuration.
-    """
-    if not config:
-        text = "The configuration is not recorded: config_resolved.yaml is missing or empty."
-        return [Heading("Configuration"), Paragraph(text, style="missing")]
-    stages = config.get("stages")
-    if not isinstance(stages, Mapping) or len(stages) < 2:
-        return [Heading("Configuration"), _table_of_values(config, _ALL_VALUES)]
-    of_run = {key: value for key, value in config.items() if key != "stages"}
-    return [
-        Heading("Configuration"),
-        _table_of_values(of_run, f"{_ALL_VALUES} Those of the stages follow."),
-        _table_of_stages(stages),
-    ]
-
-
-def _table_of_values(config: Mapping[str, Any], caption: str) -> Table:
-    rows = [Row([key, value]) for key, value in flatten(config)]
-    columns = [Column("Key", 1.1, code=True), Column("Value", 1, code=True)]
-    return Table(columns, rows, caption, side_by_side=True)
-
-
-def _table_of_stages(stages: Mapping[str, Any]) -> Table:
-    """The stages beside each other, so that what differs shows."""
-    values = {
-        name: dict(flatten(section)) if isinstance(section, Mapping) else {}
-        for name, section in stages.items()
-    }
-    keys = dict.fromkeys(key for of_stage in values.values() for key in of_stage)
-    rows = [Row([key, *(of_stage.get(key, MISSING) for of_stage in values.values())]) for key in keys]
-    columns = [Column("Key under stages.NAME", 1.4, code=True)]
-    columns += [Column(name, 1, code=True) for name in values]
-    return Table(columns, rows, f"Every value of the stages; {MISSING} where a stage has none.")
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Walk a nested mapping as dotted keys with their values as text.
-
-    Args:
-        values: The mapping.
-        prefix: What stands before each key.
-
-    Yields:
-        Key and value; an empty mapping is a value.
-    """
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            text = (
-                value
-                if isinstance(value, str) and value
-                else json.dumps(value, ensure_ascii=False, default=str)
-            )
-            yield f"{prefix}{key}", text

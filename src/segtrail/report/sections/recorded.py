@@ -9,8 +9,8 @@ from segtrail.report.figures import draw_columns, draw_learning_rate, has_values
 from segtrail.report.parts import Column, Fact, Facts, Figure, Heading, Notice, Paragraph, Part, Row, Table
 from segtrail.report.record_schema import EpochRow, Recorded, RecordedData
 from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.configuration import flatten
 from segtrail.report.sections.pictures import best_picture
-from segtrail.report.sections.record import flatten
 from segtrail.report.sections.result_text import result_paragraphs
 from segtrail.report.sections.summary import RESEARCH_USE, citing, status_notice
 from segtrail.report.wording import as_sentence, format_count, format_duration, format_number
