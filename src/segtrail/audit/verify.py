@@ -39,6 +39,8 @@ from segtrail.audit.outcome import Check, Outcome
 from segtrail.audit.provenance import TITLE as PROVENANCE_TITLE
 from segtrail.audit.provenance import check_provenance
 from segtrail.audit.recorded import MEASURED_TITLE, check_measured, checks_of_recorded
+from segtrail.audit.report import TITLE as REPORT_TITLE
+from segtrail.audit.report import check_report
 from segtrail.audit.signoffs import TITLE as SIGNOFF_TITLE
 from segtrail.audit.signoffs import check_signoffs
 from segtrail.audit.witnesses import (
@@ -251,6 +253,7 @@ def _checks_of_any(
         Check("timestamp", TIMESTAMP_TITLE, lambda: check_timestamps(run_dir, request.tsa_certificate)),
         Check("ledger", LEDGER_TITLE, lambda: check_ledger(run_dir, request.ledger)),
         Check("addenda", ADDENDA_TITLE, lambda: check_addenda(run_dir, entries)),
+        Check("report", REPORT_TITLE, lambda: check_report(run_dir)),
         Check("signoff", SIGNOFF_TITLE, lambda: check_signoffs(run_dir)),
     ]
 

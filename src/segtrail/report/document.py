@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segtrail.report.attachments import describe_attachment, read_attachments
 from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
@@ -39,19 +40,23 @@ _NOT_TEXT = ("kind", "style", "tone", "align", "file")
 
 @dataclass(frozen=True)
 class Document:
-    """What the template needs: its data, and the figures by file name."""
+    """What the template needs: its data, the figures by file name, and the files to attach."""
 
     data: dict[str, Any]
     figures: dict[str, bytes]
+    attachments: Mapping[str, bytes]
 
 
-def assemble(frame: Mapping[str, Any], parts: Sequence[Part]) -> Document:
+def assemble(
+    frame: Mapping[str, Any], parts: Sequence[Part], attachments: Mapping[str, bytes] | None = None
+) -> Document:
     """Make a document of parts and of what stands around them.
 
     Args:
         frame: Title, subtitle, author, description, keywords, run_id, header and footer; ``paper``, a4 or letter, where
             it is not a4.
         parts: The parts, in their order.
+        attachments: Files of the record to attach, by name.
 
     Returns:
         The data, every text printable, and the figures.
@@ -59,10 +64,17 @@ def assemble(frame: Mapping[str, Any], parts: Sequence[Part]) -> Document:
     printable_parts = [_printable_part(part) for part in parts]
     if "\ufffd" in json.dumps(printable_parts, ensure_ascii=False):
         printable_parts.insert(0, as_data(Paragraph(_REPLACED, style="small")))
+    attached = attachments or {}
     texts = {key: _printable(value, _LONGEST_ELSEWHERE) for key, value in frame.items()}
     return Document(
-        {"paper": "a4", **texts, "parts": printable_parts},
+        {
+            "paper": "a4",
+            **texts,
+            "parts": printable_parts,
+            "attachments": [describe_attachment(name) for name in attached],
+        },
         {part.file: part.content for part in parts if isinstance(part, Figure)},
+        attached,
     )
 
 
@@ -91,7 +103,7 @@ def build_document(contents: RunContents) -> Document:
         "footer": RESEARCH_USE.partition(".")[0] + ".",
         "paper": _paper(contents.config),
     }
-    return assemble(frame, _parts(contents))
+    return assemble(frame, _parts(contents), read_attachments(contents.folder))
 
 
 def _paper(config: Mapping[str, Any] | None) -> str:

@@ -79,9 +79,10 @@ def _lay_out(folder: Path, document: Document) -> None:
     template = resources.files("segtrail.report").joinpath("template.typ")
     (folder / "template.typ").write_bytes(template.read_bytes())
     (folder / "report.json").write_text(json.dumps(document.data), encoding="utf-8")
-    for subfolder in ("fonts", "figures"):
+    for subfolder in ("fonts", "figures", "attachments"):
         (folder / subfolder).mkdir()
     for font in sans_font_files():
         shutil.copyfile(font, folder / "fonts" / font.name)
-    for file, content in document.figures.items():
-        (folder / "figures" / file).write_bytes(content)
+    for subfolder, files in (("figures", document.figures), ("attachments", document.attachments)):
+        for file, content in files.items():
+            (folder / subfolder / file).write_bytes(content)
