@@ -52,6 +52,22 @@ def test_every_case_stands_in_the_report_rounded_for_reading(make_run):
         assert f"la_{number:03d} 0.846 0.500 4.25 −1.2 ok" in text
 
 
+def test_the_verdict_says_what_passed_what_needs_a_look_and_what_is_not_done(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "training, to its planned end; 4 validation cases, none of them failed." in text
+    assert "To be looked at: 1 check of the data that found something" in text
+    assert "Not done: a test on cases that took no part in training or choosing" in text
+
+
+def test_the_verdict_names_failed_cases_and_a_run_that_did_not_end(make_run):
+    run = make_run()
+    run.write_cases([(f"la_{number:03d}", "val") for number in range(8, 12)], ["left atrium"], failed="la_009")
+    run.change_json("run.json", status="interrupted", ended_because="Ctrl-C came")
+    text = read_text(make_report(run.path))
+    assert "To be looked at: the run is interrupted;" in text
+    assert "1 case that failed (la_009)" in text
+
+
 def test_values_that_are_not_the_default_are_marked(make_run):
     run = make_run()
     run.write_config(train={"max_epochs": 6, "batch_size": 2}, optim={"lr": 0.5})

@@ -70,8 +70,8 @@ def test_each_stage_has_its_curves_and_the_networks_of_the_folds_share_one(stage
 
 def test_the_stages_of_the_configuration_stand_beside_each_other(staged_run):
     text = read_text(make_report(staged_run.path))
-    assert "train.max_epochs 3 8" in text
-    assert "preprocess.spacing [4.0, 4.0, 4.0] [1.25, 1.25, 2]" in text
+    assert "train.max_epochs * 3 * 8" in text
+    assert "preprocess.spacing * [4.0, 4.0, 4.0] * [1.25, 1.25, 2]" in text
 
 
 def test_regions_are_described_with_how_they_were_found(staged_run):

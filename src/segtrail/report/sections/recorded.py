@@ -13,6 +13,7 @@ from segtrail.report.sections.configuration import flatten
 from segtrail.report.sections.pictures import best_picture
 from segtrail.report.sections.result_text import result_paragraphs
 from segtrail.report.sections.summary import RESEARCH_USE, citing, status_notice
+from segtrail.report.sections.verdict import verdict
 from segtrail.report.wording import as_sentence, format_count, format_duration, format_number
 
 _WHAT_IT_IS = (
@@ -41,6 +42,7 @@ def recorded_summary(contents: RunContents, recorded: Recorded) -> list[Part]:
     return [
         *status_notice(contents),
         Notice("Result", result),
+        *verdict(contents),
         *best_picture(contents),
         Heading("The training at a glance", level=2),
         Facts(_at_a_glance(contents, recorded), columns=2),

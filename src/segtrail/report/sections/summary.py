@@ -8,6 +8,7 @@ from segtrail.report.record_schema import Model, RunRecord
 from segtrail.report.run_contents import RunContents, Stage
 from segtrail.report.sections.pictures import best_picture
 from segtrail.report.sections.result_text import result_paragraphs
+from segtrail.report.sections.verdict import verdict
 from segtrail.report.wording import (
     SIDE_NAMES,
     as_sentence,
@@ -34,6 +35,7 @@ def summary_section(contents: RunContents) -> list[Part]:
     return [
         *status_notice(contents),
         Notice("Result", result_paragraphs(contents)),
+        *verdict(contents),
         *best_picture(contents),
         Heading("The run at a glance", level=2),
         Facts(facts_at_a_glance(contents), columns=2),
