@@ -61,11 +61,42 @@ def test_the_verdict_says_what_passed_what_needs_a_look_and_what_is_not_done(mak
 
 def test_the_verdict_names_failed_cases_and_a_run_that_did_not_end(make_run):
     run = make_run()
-    run.write_cases([(f"la_{number:03d}", "val") for number in range(8, 12)], ["left atrium"], failed="la_009")
+    run.write_cases(
+        [(f"la_{number:03d}", "val") for number in range(8, 12)], ["left atrium"], failed="la_009"
+    )
     run.change_json("run.json", status="interrupted", ended_because="Ctrl-C came")
     text = read_text(make_report(run.path))
     assert "To be looked at: the run is interrupted;" in text
     assert "1 case that failed (la_009)" in text
+
+
+def test_use_and_limitations_are_those_of_the_model_card(make_run):
+    run = make_run()
+    card = """# Model card
+
+## Intended use
+
+The network marks \\[left atrium\\], for research.
+
+<!-- to be written by a person: intended-use -->
+
+*To be written by a person: What is it for?*
+
+## Limitations
+
+- It was trained on 8 cases.
+- Spacing comes from the header.
+
+## Failure modes
+
+- no limitation
+"""
+    (run.path / "model_card.md").write_text(card, encoding="utf-8")
+    text = read_text(make_report(run.path))
+    assert "The network marks [left atrium], for research." in text
+    assert "It was trained on 8 cases. • Spacing comes from the header." in text
+    assert "no limitation" not in text
+    assert "1 answer that only a person can give was missing when this report was made: intended-use." in text
 
 
 def test_values_that_are_not_the_default_are_marked(make_run):

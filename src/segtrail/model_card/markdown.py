@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from segtrail.dataset.names import printable
-from segtrail.report.parts import Facts, Figure, Heading, Notice, Paragraph, Part, Table
+from segtrail.report.parts import Bullets, Facts, Figure, Heading, Notice, Paragraph, Part, Table
 
 # What would mark something up in the middle of a line.
 _MARKUP = re.compile(r"([\\`*\[\]<>|])")
@@ -42,6 +42,8 @@ def _block(part: Part) -> str:
             return "\n\n".join([f"**{plain(title)}**", *map(plain, paragraphs)])
         case Facts(rows, _):
             return "\n".join(f"- {plain(fact.label)}: {plain(fact.text)}" for fact in rows)
+        case Bullets(items):
+            return bullets(items)
         case Table():
             return _table(part)
         case Figure():

@@ -12,6 +12,7 @@ from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.configuration import configuration_section
 from segtrail.report.sections.data import data_section
 from segtrail.report.sections.guard import guard_section
+from segtrail.report.sections.limitations import limitations_section
 from segtrail.report.sections.pictures import pictures_section
 from segtrail.report.sections.record import circumstances_section, definitions_section
 from segtrail.report.sections.recorded import (
@@ -125,6 +126,7 @@ def _parts(contents: RunContents) -> list[Part]:
         cases_section(contents),
         guard_section(contents),
         pictures_section(contents),
+        limitations_section(contents.card),
         data_section(contents.dataset),
         definitions_section(contents.metrics),
         circumstances_section(contents),

@@ -50,6 +50,13 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Bullets:
+    """Sentences below each other, each with a bullet."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Column:
     """A column of a table; its width is a share of the line."""
 
@@ -90,7 +97,7 @@ class Figure:
     fills_page: bool = False
 
 
-Part = Heading | Paragraph | Notice | Facts | Table | Figure
+Part = Heading | Paragraph | Notice | Facts | Bullets | Table | Figure
 
 
 def as_data(part: Part) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from segtrail.record.manifest import fingerprint
 from segtrail.record.run_folder import SHARE_FILE
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
 from segtrail.recording.foreign_training import CONFIGURATION_FILE
+from segtrail.report.card_text import CardText, read_card_text
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import (
     CaseRow,
@@ -83,6 +84,7 @@ class RunContents:
         provenance: provenance/provenance.json; None without the file, as in runs of older versions.
         test_uses: test_uses.json; None without the file, as in runs without test cases.
         training_configuration: training_configuration.json; None without the file, as in runs of segtrail itself.
+        card: What model_card.md says of use and limitations; None without the file.
         fingerprint: The SHA-256 of manifest.json; None before the files of the run are listed.
         share: share.json; None in a run, there only in a copy that was made for use elsewhere.
     """
@@ -100,6 +102,7 @@ class RunContents:
     provenance: Provenance | None = None
     test_uses: UsesOfTestSet | None = None
     training_configuration: Mapping[str, Any] | None = None
+    card: CardText | None = None
     fingerprint: str | None = None
     share: Share | None = None
 
@@ -163,6 +166,7 @@ def read_run(run_dir: Path) -> RunContents:
         provenance=read_json_file(run_dir / FOLDER / FILE_NAME, Provenance),
         test_uses=read_json_file(run_dir / USES_FILE, UsesOfTestSet),
         training_configuration=_read_training_configuration(run_dir / CONFIGURATION_FILE),
+        card=read_card_text(run_dir),
         fingerprint=fingerprint(run_dir) if (run_dir / MANIFEST).is_file() else None,
         share=read_json_file(run_dir / SHARE_FILE, Share),
     )

@@ -76,6 +76,8 @@ def _not_done(contents: RunContents) -> Iterator[str]:
         yield "the checks of the data, which segtrail makes of its own runs alone"
     if not any(row.split == "test" for row in contents.cases or []):
         yield "a test on cases that took no part in training or choosing"
+    if contents.card is not None and contents.card.open_questions:
+        yield f"{format_count(len(contents.card.open_questions), 'answer')} of a person to the model card"
     yield "what only a person can do: reading this report, and the review of the images"
     yield "“segtrail verify”, which says whether all is still as it was"
 
