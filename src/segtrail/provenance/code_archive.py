@@ -5,7 +5,8 @@ import site
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -53,6 +54,8 @@ def own_sources(modules: Iterable[ModuleType]) -> dict[str, bytes]:
     """
     roots = {root for module in modules if (root := _root(module)) is not None}
     sources: dict[str, bytes] = {}
+    if not roots:
+        return sources
     for module in list(sys.modules.values()):
         root = _root(module)
         if root in roots and module.__name__.partition(".")[0] not in ("segtrail", "__main__"):
@@ -100,8 +103,8 @@ def _root(module: ModuleType) -> Path | None:
     return path.parents[depth]
 
 
-def _folders_of_packages() -> Iterator[Path]:
-    for folder in (*site.getsitepackages(), site.getusersitepackages()):
-        yield Path(folder).resolve()
-    for name in ("stdlib", "platstdlib"):
-        yield Path(sysconfig.get_path(name)).resolve()
+@cache
+def _folders_of_packages() -> tuple[Path, ...]:
+    packages = (*site.getsitepackages(), site.getusersitepackages())
+    standard = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
+    return tuple(Path(folder).resolve() for folder in (*packages, *standard))

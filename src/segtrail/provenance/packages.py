@@ -4,7 +4,7 @@ import csv
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, PackageMetadata, distributions
 
 # What an installer notes of itself: it says nothing of the package.
 _INSTALLERS_OWN = frozenset({"INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json"})
@@ -44,12 +44,13 @@ def installed_packages(path: Sequence[str] | None = None) -> tuple[list[Package]
     packages: dict[str, Package] = {}
     gaps = []
     for found in distributions() if path is None else distributions(path=list(path)):
-        name, version = found.metadata["Name"], found.metadata["Version"]
+        metadata = found.metadata  # parsed anew each time it is asked for
+        name, version = metadata["Name"], metadata["Version"]
         if not name or not version:
             gaps.append("A package without name or version in its metadata is installed; it is not listed.")
             continue
         if _key(name) not in packages:  # the first is the one that is imported
-            packages[_key(name)] = _describe(found, name, version)
+            packages[_key(name)] = _describe(found, metadata, name, version)
     gaps += [
         f"The package {package.name} {package.version} brings no list of its files: its build is not known."
         for package in packages.values()
@@ -58,11 +59,11 @@ def installed_packages(path: Sequence[str] | None = None) -> tuple[list[Package]
     return [packages[key] for key in sorted(packages)], sorted(gaps)
 
 
-def _describe(found: Distribution, name: str, version: str) -> Package:
+def _describe(found: Distribution, metadata: PackageMetadata, name: str, version: str) -> Package:
     from packaging.requirements import InvalidRequirement, Requirement
 
     requires = []
-    for text in found.requires or []:
+    for text in metadata.get_all("Requires-Dist") or found.requires or []:  # the latter of old packages
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
@@ -73,7 +74,7 @@ def _describe(found: Distribution, name: str, version: str) -> Package:
         name,
         version,
         _hash_record(found.read_text("RECORD")),
-        _licence(found),
+        _licence(metadata),
         tuple(sorted(set(requires))),
         '"editable": true' in (found.read_text("direct_url.json") or ""),
     )
@@ -100,13 +101,13 @@ def _lines_of_package(record: str) -> Iterator[str]:
             yield ",".join([name, *row[1:]])
 
 
-def _licence(found: Distribution) -> str:
+def _licence(metadata: PackageMetadata) -> str:
     """Return the licence as an expression, else as its first line, else what the classifiers call it."""
-    expression = found.metadata["License-Expression"] or found.metadata["License"] or ""
+    expression = metadata["License-Expression"] or metadata["License"] or ""
     first = (expression.strip().splitlines() or [""])[0].strip()
     if first and len(first) <= 80:
         return first
-    classifiers = found.metadata.get_all("Classifier") or []
+    classifiers = metadata.get_all("Classifier") or []
     named = [one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: ")]
     return " and ".join(named)
 
