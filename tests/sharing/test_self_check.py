@@ -151,3 +151,25 @@ def test_a_pickle_is_searched_without_being_run(tmp_path: Path) -> None:
 
     (tmp_path / "best.pt").write_bytes(packed(pickle.dumps(Hostile()), "archive/data.pkl"))
     assert find_leak(tmp_path, WORDS) == "best.pt holds a name that must stay"
+
+
+def test_an_ordinary_name_is_noticed_where_names_of_cases_stand(
+    run: Path, tmp_path: Path, share: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrail.sharing import contents
+
+    right = contents.inference_rule
+
+    def wrong(terms: Any) -> Any:
+        def rule(value: Any, place: Any) -> Any:
+            shared = right(terms)(value, place)
+            shared["cases"][0]["case"] = "dice"
+            return shared
+
+        return rule
+
+    monkeypatch.setattr(contents, "inference_rule", wrong)
+    result = share(run)
+    assert result.exit_code == 1
+    assert "Nothing was shared, since the copy would not hold: a case is called dice" in result.stderr
+    assert list((tmp_path / "out").iterdir()) == []

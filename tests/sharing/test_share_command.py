@@ -15,6 +15,8 @@ from filelock import FileLock
 from jsonschema import Draft202012Validator
 
 from run_copies import copy_run, unseal
+from segtrail import Run
+from segtrail.errors import InputError
 from segtrail.record.hashing import hash_file
 from segtrail.sharing.share_file import read_share_file
 from segtrail.training.checkpoint import load_checkpoint
@@ -328,6 +330,11 @@ def test_what_needs_the_record_refuses_a_copy(
     before = files_in(copy)
     assert refused(segtrail(command, copy, *more.get(command, [])), 2, "is a shared copy of a run")
     assert files_in(copy) == before
+
+
+def test_a_copy_is_not_measured_from_python_either(copy: Path, data: Path) -> None:
+    with pytest.raises(InputError, match="is a shared copy of a run"):
+        Run.open(copy).evaluate(data)
 
 
 def test_the_network_of_a_copy_segments_as_that_of_the_run(

@@ -67,6 +67,10 @@ def rename_a_case(copy: Path) -> None:
         )
 
 
+def name_a_group(content: dict[str, Any]) -> None:
+    next(entry for entry in content["cases"] if entry["group"])["group"] = "Smith"
+
+
 TAMPERINGS: list[tuple[str, Change, str]] = [
     ("a Dice", replace_text("metrics_cases.csv", ",val,ball,0.", ",val,ball,0.9"), "metrics_cases.csv was "),
     ("a file gone", lambda copy: (copy / "history.csv").unlink(), "history.csv is missing"),
@@ -89,7 +93,7 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
     ("a name put back, listed anew", listed(rename_a_case), "a case is called la_003, which is no pseudonym"),
     (
         "a group's name put back, listed anew",
-        listed(replace_text("dataset_summary.json", "shared_group_001", "Smith")),
+        listed(edit("dataset_summary.json", name_a_group)),
         "a group is called Smith, which is no pseudonym",
     ),
     (
@@ -116,6 +120,11 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
         "weights that share.json does not name, listed anew",
         listed(edit("share.json", lambda content: content["included"].update(weights=False))),
         "checkpoints/best.pt is there, which share.json says was left out",
+    ),
+    (
+        "weights taken out, listed anew",
+        listed(lambda copy: (copy / "checkpoints" / "best.pt").unlink()),
+        "checkpoints/best.pt is missing, which share.json says is in the copy",
     ),
     (
         "a key of share.json",

@@ -217,6 +217,7 @@ def test_a_run_of_an_older_version_is_shared_with_what_it_has(run: Path) -> None
     (run / "history.csv").write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
     contents = contents_of(run)
     assert "provenance/provenance.json" not in contents.files
+    assert not contents_of(run, code=True).share.included.code
     assert contents.files["history.csv"].decode().splitlines() == rows
 
 

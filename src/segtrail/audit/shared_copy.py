@@ -139,6 +139,9 @@ def _faults_of_files(folder: Path, allowed: Mapping[str, bytes], choices: Choice
             yield f"{name} is no file of a shared copy"
         elif not wanted.get(name, True):
             yield f"{name} is there, which share.json says was left out"
+    for name, is_wanted in wanted.items():
+        if is_wanted and not (folder / name).is_file():
+            yield f"{name} is missing, which share.json says is in the copy"
 
 
 def _check_configuration(folder: Path) -> Outcome:

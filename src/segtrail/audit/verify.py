@@ -141,10 +141,10 @@ class Verification:
 
 
 def verify_run(run_dir: Path, request: VerifyRequest, narrator: Narrator) -> Verification:
-    """Check a run folder, offline; nothing is written.
+    """Check a run folder or a shared copy, offline; nothing is written.
 
     Args:
-        run_dir: The run folder.
+        run_dir: The run folder, or the copy.
         request: What to verify it against.
         narrator: Shows progress.
 
@@ -152,7 +152,7 @@ def verify_run(run_dir: Path, request: VerifyRequest, narrator: Narrator) -> Ver
         Every check with its evidence.
 
     Raises:
-        InputError: A rerun is asked for without the data.
+        InputError: A rerun is asked for without the data, or something that a copy, or a run, can't have.
     """
     if request.rerun and is_shared_copy(run_dir):
         raise InputError(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ def make_contents(run_dir: Path, salt: bytes, choices: Choices) -> CopyContents:
         InputError: A file of the run is missing, damaged, or of an unknown version.
     """
     names, data_files = names_in(run_dir), recorded_files(run_dir)
+    choices = replace(choices, code=choices.code and (run_dir / CODE).is_file())  # older versions kept none
     pseudonyms = draw_pseudonyms(salt, names.cases, names.groups)
     terms = Terms(choices, pseudonyms, names.classes, salted_root(salt, data_files))
     left_out = LeftOut()
@@ -112,7 +113,7 @@ def apply_rules(folder: Path, terms: Terms, left_out: LeftOut) -> dict[str, byte
 
 def _make_files(run_dir: Path, terms: Terms, left_out: LeftOut) -> Iterator[tuple[str, bytes]]:
     yield from _make_texts(run_dir, terms, left_out)
-    if terms.choices.code and (run_dir / CODE).is_file():
+    if terms.choices.code:
         yield CODE, (run_dir / CODE).read_bytes()
     if terms.choices.weights:
         yield WEIGHTS, share_weights(run_dir / WEIGHTS, terms, left_out)

@@ -23,6 +23,8 @@ from segtrail.sharing.words import (
 _SHORTEST_IN_BYTES = 8
 _MADE_OF_OTHERS = "model_card.md"
 _BLANKS = re.compile(r"\s+")
+# Few bytes of a tensor are left of it, so that a thousand names are looked for quickly.
+_BYTES_OF_TEXT = re.compile(rb"[\x20-\x7e]{8,}")
 _BYTES_OF_WORDS = re.compile(rb"[\w\x80-\xff]+")
 
 
@@ -103,18 +105,20 @@ def _find_in_bytes(content: bytes, words: Words) -> str | None:
     """Search bytes that are no text, such as tensors; without zeros UTF-16 reads like UTF-8."""
     for reading in (content.lower(), content.replace(b"\0", b"").lower()):
         tokens = set(_BYTES_OF_WORDS.findall(reading))
+        plain = b"\n".join(_BYTES_OF_TEXT.findall(reading))
         if any(sha256.encode() in tokens for sha256 in words.hashes):
             return "a hash that must stay"
         for name in words.names:
-            if any(_is_in_bytes(spelling, name, tokens, reading) for spelling in spellings(name)):
+            searched = plain if name.isascii() else reading
+            if any(_is_in_bytes(spelling, name, tokens, searched) for spelling in spellings(name)):
                 return "a name that must stay"
     return None
 
 
-def _is_in_bytes(spelling: bytes, name: str, tokens: set[bytes], reading: bytes) -> bool:
+def _is_in_bytes(spelling: bytes, name: str, tokens: set[bytes], searched: bytes) -> bool:
     if len(spelling) < _SHORTEST_IN_BYTES:
         return False
-    return spelling in tokens if is_word(name) else spelling in reading
+    return spelling in tokens if is_word(name) else spelling in searched
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -59,7 +59,12 @@ def collect_words(run_dir: Path, salt: bytes, copied: Iterable[str]) -> Words:
     """
     ordinary_text = comparable(" ".join(_ordinary_texts(run_dir)))
     found = {comparable(name): name for name in _names(run_dir) if name.strip()}
-    folders = {str(path) for path in _folders(run_dir) if path != Path(path.anchor)}
+    folders = {
+        text
+        for path in _folders(run_dir)
+        if path != Path(path.anchor)
+        for text in (str(path), path.as_posix())
+    }
     ordinary = [key for key in found if _is_ordinary(key, ordinary_text)]
     return Words(
         names=frozenset(found.keys() - set(ordinary)),
