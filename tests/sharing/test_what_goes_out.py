@@ -34,6 +34,7 @@ WORDS = (
     "fp32",
     "adamw",
     "constant",
+    "a4",
     "dice_ce",
     "unet3d",
     "batch",

@@ -50,7 +50,14 @@ def configuration_rule(terms: Terms) -> Rule:
             }
         ),
         "split": _split_rule(terms),
-        "report": mapping({"enabled": flag, "bootstrap_samples": number, "confidence": number}),
+        "report": mapping(
+            {
+                "enabled": flag,
+                "page": one_of("a4", "letter"),
+                "bootstrap_samples": number,
+                "confidence": number,
+            }
+        ),
         "stages": by_name(STAGE, mapping(stage)),
     }
     return mapping({**run, **stage})
