@@ -13,8 +13,9 @@ from segtrail.dataset.names import fault_of_paths, shown_list
 from segtrail.errors import CheckFailed, InputError
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_text_file
+from segtrail.record.recorded_training import is_recorded
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
-from segtrail.record.run_folder import is_recorded, read_json
+from segtrail.record.run_folder import read_json
 from segtrail.recording.data_files import FILE_NAME as DATA_FILES
 from segtrail.recording.data_files import read_data_files
 

@@ -10,7 +10,7 @@ from segtrail.audit.outcome import Outcome, Status
 from segtrail.dataset.names import printable
 from segtrail.errors import InputError
 from segtrail.record.journal import Entry
-from segtrail.record.run_folder import is_recorded
+from segtrail.record.recorded_training import is_recorded
 from segtrail.record.seal import SEALED
 
 

@@ -20,9 +20,10 @@ from segtrail.audit.provenance import TITLE as PROVENANCE_TITLE
 from segtrail.audit.provenance import check_provenance
 from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.journal import Entry
+from segtrail.record.recorded_training import CONFIGURATION_FILE
 from segtrail.recording.data_files import FILE_NAME as DATA_FILES
 from segtrail.recording.data_files import read_data_files
-from segtrail.recording.foreign_training import CONFIGURATION_FILE, LabelPair
+from segtrail.recording.foreign_training import LabelPair
 
 HISTORY_TITLE = "The epochs follow each other"
 CONFIG_TITLE = "What the training was configured with is on record"

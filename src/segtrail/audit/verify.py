@@ -60,7 +60,8 @@ from segtrail.record.addenda import Addenda
 from segtrail.record.journal import Entry
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
-from segtrail.record.run_folder import is_recorded, is_shared_copy, utc_now
+from segtrail.record.recorded_training import is_recorded
+from segtrail.record.run_folder import is_shared_copy, utc_now
 from segtrail.version import __version__
 
 SCHEMA_VERSION = 1

@@ -11,8 +11,9 @@ from segtrail.record.hashing import hash_file
 from segtrail.record.links import refuse_links
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import REPORT, write_manifest
+from segtrail.record.recorded_training import is_recorded
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
-from segtrail.record.run_folder import RunFolder, is_recorded
+from segtrail.record.run_folder import RunFolder
 from segtrail.record.seal import (
     SEALED,
     finish_seal,

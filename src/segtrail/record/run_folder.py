@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from segtrail.atomic import write_json
 from segtrail.errors import InputError
 from segtrail.record.journal import FILE_NAME as JOURNAL_FILE
 from segtrail.record.journal import Journal
+from segtrail.record.recorded_training import is_recorded
 
 SCHEMA_VERSION = 1
 LOCK_FILE = ".lock"
@@ -234,11 +235,6 @@ def find_trained_run(name: str, output_root: Path, *, even_shared: bool = False)
             "network segtrail can't run. `segtrail report`, `verify`, `archive`, `note` and `signoff` work with it."
         )
     return folder
-
-
-def is_recorded(state: Mapping[str, Any]) -> bool:
-    """Tell from ``run.json`` whether a run is the record of another program's training."""
-    return "recorded" in state
 
 
 def is_shared_copy(folder: Path) -> bool:

@@ -10,7 +10,8 @@ from segtrail.errors import InputError
 from segtrail.record.journal import DATA_ACCESS, Entry, read_journal
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.manifest import ADDENDA
-from segtrail.record.run_folder import is_recorded, read_json
+from segtrail.record.recorded_training import is_recorded
+from segtrail.record.run_folder import read_json
 
 FILE_NAME = "test_uses.json"
 SCHEMA_VERSION = 1

@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# What a training was configured with, in its record.
-CONFIGURATION_FILE = "training_configuration.json"
-
 
 @dataclass(frozen=True)
 class ForeignEpoch:

@@ -20,10 +20,11 @@ from segtrail.evaluation.records import (
 from segtrail.experiment.examples import CaseSources, draw_ranked
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
+from segtrail.record.recorded_training import CONFIGURATION_FILE
 from segtrail.record.redaction import Redactor
 from segtrail.record.run_folder import RunFolder
 from segtrail.recording.data_files import DataState
-from segtrail.recording.foreign_training import CONFIGURATION_FILE, ForeignEpoch, ForeignTraining, LabelPair
+from segtrail.recording.foreign_training import ForeignEpoch, ForeignTraining, LabelPair
 from segtrail.recording.measure import TOLERANCES_MM, measure_pairs
 from segtrail.recording.outputs import FOLDER as OUTPUTS
 from segtrail.recording.outputs import copy_into

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import as_written
-from segtrail.recording.foreign_training import CONFIGURATION_FILE
+from segtrail.record.recorded_training import CONFIGURATION_FILE
 
 # What each is, by its name; the others of a run are too large, or show patients.
 DESCRIPTIONS = {

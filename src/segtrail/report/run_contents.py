@@ -16,9 +16,9 @@ from segtrail.errors import InputError
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
+from segtrail.record.recorded_training import CONFIGURATION_FILE
 from segtrail.record.run_folder import SHARE_FILE
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
-from segtrail.recording.foreign_training import CONFIGURATION_FILE
 from segtrail.report.card_text import CardText, read_card_text
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import (
