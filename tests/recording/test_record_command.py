@@ -288,6 +288,17 @@ def test_options_behind_the_command_are_its_own(home: Path, segtrail: Command) -
     assert read_state(run)["recorded"]["command"][-1] == "--version"
 
 
+def test_the_command_computes_with_the_environment_that_it_would_have_without_segtrail(home: Path) -> None:
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    before = {name: value for name, value in os.environ.items() if name != "CUBLAS_WORKSPACE_CONFIG"}
+    recording = [sys.executable, "-m", "segtrail", "record", "--no-report", "--", sys.executable, "-c", code]
+    done = subprocess.run(recording, cwd=home, env=before, capture_output=True, text=True, check=True)
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    given = json.loads(told)
+    changed = {name for name in given.keys() | before.keys() if given.get(name) != before.get(name)}
+    assert changed - {"LC_CTYPE"} == {"SEGTRAIL_OUTPUTS", "PYTHONUNBUFFERED"} - before.keys()
+
+
 @pytest.mark.parametrize(
     "command",
     [("resume",), ("evaluate",), ("reproduce",), ("card",), ("predict", "x.nii.gz", "--output", "y")],

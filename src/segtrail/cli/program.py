@@ -76,12 +76,14 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: The command line without the program's name; default: the process's own.
     """
-    # cuBLAS reads this when it starts; it has to be there before torch is imported.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] != ["record"]:  # what another program computes with is its own
+        # cuBLAS reads this when it starts; it has to be there before torch is imported.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console may not be UTF-8
             stream.reconfigure(encoding="utf-8", errors="replace")
-    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
     try:
         code = app(args=arguments, prog_name="segtrail", standalone_mode=False)
     except _USAGE_ERROR as error:
