@@ -66,6 +66,7 @@ def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command
         "journal": "pass",
         "seal": "pass",
         "addenda": "pass",
+        "report": "pass",
         "configuration": "pass",
         "facts": "pass",
         "provenance": "pass",
