@@ -1447,6 +1447,130 @@ RECORDED: list[BadInput] = [
     ),
 ]
 
+SECOND_RUN = "run_20200101_000000"
+
+
+def _compare(
+    *options: object, change: Callable[[Path], object] = lambda _: None
+) -> Callable[[Bench], list[object]]:
+    """Compare the finished run with a copy under another ID, which a bad input changes."""
+
+    def arrange(bench: Bench) -> list[object]:
+        first = bench.run()
+        second = copy_run(first, bench.outputs / "runs" / SECOND_RUN)
+        _replace_in(first.name, second.name)(second / "run.json")
+        change(second)
+        (bench.home / "full").mkdir()
+        (bench.home / "full" / "thesis.txt").write_text("mine", encoding="utf-8")
+        return ["compare", first, second, *options]
+
+    return arrange
+
+
+def _without_metrics(status: str) -> Callable[[Path], None]:
+    def change(run: Path) -> None:
+        (run / "metrics_cases.csv").unlink()
+        _replace_in('"status": "finished"', f'"status": "{status}"')(run / "run.json")
+
+    return change
+
+
+def _of_other_cases(run: Path) -> None:
+    for name in ("metrics_cases.csv", "dataset_summary.json"):
+        path = run / name
+        path.write_text(path.read_text(encoding="utf-8").replace("case_", "other_"), encoding="utf-8")
+    path = run / "dataset_summary.json"
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    for case in summary["cases"]:
+        case["image"]["sha256_voxels"] = f"{case['image']['sha256_voxels'][:-6]}abcdef"
+    path.write_text(json.dumps(summary), encoding="utf-8")
+
+
+def _compare_with_a_shared_copy(bench: Bench) -> list[object]:
+    run = bench.run()
+    copied = bench.home / "shared"
+    shutil.copytree(run, copied)
+    (copied / "journal.jsonl").unlink()
+    (copied / "share.json").write_text("{}", encoding="utf-8")
+    return ["compare", run, copied]
+
+
+def _compare_into_its_own_run(bench: Bench) -> list[object]:
+    arguments = _compare()(bench)
+    return [*arguments, "--output", bench.run() / "compared"]
+
+
+COMPARISON: list[BadInput] = [
+    BadInput("one run", "compare", "Name two or more", 2, lambda bench: ["compare", bench.run()]),
+    BadInput(
+        *("a run twice", "compare", "is given more than once", 2),
+        lambda bench: ["compare", bench.run(), bench.run()],
+    ),
+    BadInput(
+        *("nine runs", "compare", "at most 8 can be compared", 2),
+        lambda bench: ["compare", *[bench.run()] * 9],
+    ),
+    BadInput(
+        *("an unknown run", "compare", "is neither a run folder nor the ID of a run", 2),
+        lambda bench: ["compare", bench.run(), "nowhere", "--output-root", bench.outputs],
+    ),
+    BadInput("a shared copy", "compare", "is a shared copy of a run", 2, _compare_with_a_shared_copy),
+    BadInput("an unknown side", "compare", "expected val or test", 2, _compare("--side", "train")),
+    BadInput("an unknown metric", "compare", "Choose from: dice", 2, _compare("--metrics", "dise")),
+    BadInput(
+        *("a run still in training", "compare", "it is still in training, or was killed", 2),
+        _compare(change=_without_metrics("running")),
+    ),
+    BadInput(
+        *("a run that failed before it was measured", "compare", "its status is failed", 2),
+        _compare(change=_without_metrics("failed")),
+    ),
+    BadInput(
+        *("half a run", "compare", "although it is finished", 2),
+        _compare(change=_without_metrics("finished")),
+    ),
+    BadInput(
+        *("a damaged table of cases", "compare", f"metrics_cases.csv of the run {SECOND_RUN} is damaged", 2),
+        _compare(change=lambda run: _replace_in(",val,", ",")(run / "metrics_cases.csv")),
+    ),
+    BadInput(
+        *("a table of cases without cases", "compare", "holds no case", 2),
+        _compare(change=lambda run: (run / "metrics_cases.csv").write_bytes(b"case,split,class\n")),
+    ),
+    BadInput(
+        *("a case twice in a table", "compare", "stands there twice", 2),
+        _compare(change=lambda run: _double_last_line(run / "metrics_cases.csv")),
+    ),
+    BadInput(
+        *("a damaged run.json", "compare", "is not valid JSON", 2),
+        _compare(change=lambda run: _cut_in_half(run / "run.json")),
+    ),
+    BadInput(
+        *("runs of other cases", "compare", "have no test or validation case in common", 2),
+        _compare(change=_of_other_cases),
+    ),
+    BadInput(
+        *("a folder that holds something else", "compare", "holds something else: thesis.txt", 2),
+        _compare("--output", "full"),
+    ),
+    BadInput(
+        *("a file in the folder's place", "compare", "is no folder", 2),
+        _compare("--output", "full/thesis.txt"),
+    ),
+    BadInput("a folder in a run", "compare", "which is not written", 2, _compare_into_its_own_run),
+    BadInput("no name of a folder", "compare", "--output is empty", 2, _compare("--output", "")),
+    BadInput(
+        *("a full disk", "compare", "can't be written", 2),
+        _compare("--output", "compared"),
+        setting=2000,
+    ),
+]
+
+
+def _double_last_line(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines, lines[-1]]) + "\n", encoding="utf-8")
+
 
 GROUPS = {
     "Command line": COMMAND_LINE,
@@ -1461,6 +1585,7 @@ GROUPS = {
     "Archives": ARCHIVES,
     "Experiment log": EXPERIMENTS,
     "Trainings of other programs": RECORDED,
+    "Comparison": COMPARISON,
     "Disk and rights": DISK_AND_RIGHTS,
 }
 

@@ -5,7 +5,13 @@ import pytest
 from PIL import Image
 
 from segtrail.inference.regions import Box
-from segtrail.report.case_panels import PREDICTION_COLOUR, REFERENCE_COLOUR, draw_case_panel
+from segtrail.report.case_panels import (
+    PREDICTION_COLOUR,
+    REFERENCE_COLOUR,
+    SECOND_COLOUR,
+    draw_case_panel,
+    draw_compared_panel,
+)
 from segtrail.report.case_text import ClassScores, alt_text, caption
 from segtrail.report.case_view import choose_view
 from segtrail.report.region_outline import outline_in_plane
@@ -213,3 +219,22 @@ def test_caption_and_alt_text_tell_of_the_region():
     assert caption("la_010", "validation", SCORES, view).endswith(expected)
     assert "and the edge of the region looked at (thin)" in alt_text("la_010", SCORES, view)
     assert "region" not in caption("la_010", "validation", SCORES, choose_view(ORGAN, NOTHING, SPACING_MM))
+
+
+def test_two_predictions_are_drawn_beside_the_reference_each_in_its_colour(tmp_path: Path):
+    first, second = np.roll(ORGAN, 6, axis=(0, 1)), np.roll(ORGAN, 4, axis=2)
+    image = np.zeros(SHAPE, np.float32)
+    content, view = draw_compared_panel(image, ORGAN, {"A": first, "B": second}, SPACING_MM, CLASSES)
+    (tmp_path / "compared.png").write_bytes(content)
+    axial, coronal, _ = panel_pixels(tmp_path / "compared.png")
+    assert view.slices == choose_view(ORGAN, NOTHING, SPACING_MM).slices
+    for colour in (REFERENCE_COLOUR, PREDICTION_COLOUR, SECOND_COLOUR):
+        assert coloured(coronal, colour).size > 0
+    assert coloured(axial, PREDICTION_COLOUR).size > 0
+
+
+def test_a_prediction_of_another_shape_is_not_drawn_beside_another():
+    with pytest.raises(ValueError, match="B \\(40, 48, 29\\)"):
+        draw_compared_panel(
+            np.zeros(SHAPE), ORGAN, {"A": NOTHING, "B": NOTHING[..., 1:]}, SPACING_MM, CLASSES
+        )

@@ -61,7 +61,7 @@ def check_measured(run_dir: Path, data_root: Path) -> Outcome:
     Returns:
         A fault for each value that is another one.
     """
-    from segtrail.evaluation.records import case_rows, class_result_of  # these import torch
+    from segtrail.evaluation.records import case_rows, class_result_of
     from segtrail.recording.measure import measure_pair
 
     recorded = read_object(run_dir / "run.json")["recorded"]

@@ -9,6 +9,7 @@ import typer
 from segtrail.cli.answers import end_with
 from segtrail.cli.archive_commands import archive, restore
 from segtrail.cli.card_commands import card, test_uses
+from segtrail.cli.compare_commands import compare
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.export_commands import export
@@ -45,6 +46,7 @@ for command in (
     report,
     verify,
     reproduce,
+    compare,
     seal,
     sign,
     timestamp,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from segtrail.dataset.description import CaseFiles
 from segtrail.evaluation.metrics import ClassMetrics, compute_class_metrics, compute_dice
 from segtrail.images.geometry import shear_factor, spacing_mm
 from segtrail.images.nifti import Volume, read_channels, read_volume
-from segtrail.inference.predictor import Predictor, Segmentation
+
+if TYPE_CHECKING:  # these import torch, which reading a table of results does not need
+    from segtrail.inference.predictor import Predictor, Segmentation
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class CaseEvaluation:
     case: str
     volume: Volume
     reference: NDArray[np.uint8]
-    segmentation: Segmentation
+    segmentation: "Segmentation"
     results: tuple[ClassResult, ...]
 
     @property
@@ -41,7 +44,7 @@ class CaseEvaluation:
 
 
 def evaluate_cases(
-    predictor: Predictor,
+    predictor: "Predictor",
     root: Path,
     cases: Iterable[tuple[CaseFiles, str]],
     class_names: Mapping[int, str],

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from segtrail.atomic import write_text
 from segtrail.config.schema import ReportConfig
@@ -15,8 +15,10 @@ from segtrail.errors import InputError
 from segtrail.evaluation.evaluate import ClassResult
 from segtrail.evaluation.metrics import ClassMetrics, Status, metric_definitions
 from segtrail.evaluation.statistics import summarise
-from segtrail.inference.predictor import Segmentation
 from segtrail.record.table import read_rows
+
+if TYPE_CHECKING:  # it imports torch
+    from segtrail.inference.predictor import Segmentation
 
 SCHEMA_VERSION = 1
 SELECTION_RULES = {
@@ -137,7 +139,7 @@ def describe_metrics(tolerances_mm: Sequence[float]) -> dict[str, Any]:
     return {column: asdict(definition) for column, definition in metric_definitions(tolerances_mm).items()}
 
 
-def describe_segmentation(segmentation: Segmentation) -> dict[str, Any]:
+def describe_segmentation(segmentation: "Segmentation") -> dict[str, Any]:
     """Say how an image went through the networks: mode, regions and what the guard did."""
     return {
         "mode": segmentation.mode,

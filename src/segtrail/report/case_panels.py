@@ -25,9 +25,13 @@ from segtrail.report.wording import printable
 # Okabe and Ito's palette, which people with any colour blindness can tell apart.
 REFERENCE_COLOUR = "#56B4E9"
 PREDICTION_COLOUR = "#E69F00"
+SECOND_COLOUR = "#CC79A7"
 REGION_COLOUR = "#FFFFFF"
 _CLASS_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 _PREDICTION_DASHES = (0, (2.6, 1.4))
+# Of a second prediction beside the first.
+_SECOND_DASHES = (0, (1.3, 0.9))
+_LINE_NAMES = {"solid": "solid", _PREDICTION_DASHES: "dashed", _SECOND_DASHES: "dotted"}
 _REGION_WIDTH = 0.8
 _CLASSES_IN_LEGEND = 12
 _LONGEST_LEGEND_NAME = 28
@@ -103,14 +107,56 @@ def draw_case_panel(
     contours = [] if reference is None else [_Contours("reference", reference, REFERENCE_COLOUR, "solid")]
     dashes = _PREDICTION_DASHES if contours else "solid"
     contours.append(_Contours("prediction", prediction, PREDICTION_COLOUR, dashes))
-    if any(drawn.labels.shape != image.shape for drawn in contours):
-        shapes = ", ".join(f"{drawn.name} {drawn.labels.shape}" for drawn in contours)
-        raise ValueError(f"Image {image.shape} and {shapes} must be of one shape (x, y, z).")
+    _require_one_shape(image, contours)
     view = choose_view(contours[0].labels, prediction, spacing_mm, regions)
     classes = {label: printable(name) for label, name in class_names.items() if label != 0}
     with matplotlib.style.context("default"):
         write_bytes(path, _render(image, contours, classes, view, printable(title)))
     return view
+
+
+def draw_compared_panel(
+    image: NDArray[Any],
+    reference: LabelMap,
+    predictions: Mapping[str, LabelMap],
+    spacing_mm: Sequence[float],
+    class_names: Mapping[int, str],
+    title: str = "",
+) -> tuple[bytes, CaseView]:
+    """Draw three planes through the organ with the contours of the reference and of two predictions.
+
+    Args:
+        image: One channel (x, y, z) in RAS, of any type of number.
+        reference: Label map of the same shape, 0 is background.
+        predictions: Two label maps of the same shape, by what they are called.
+        spacing_mm: Voxel spacing (x, y, z).
+        class_names: Name of every label; that of 0 is not used.
+        title: A line above the planes.
+
+    Returns:
+        A PNG, and what it shows.
+
+    Raises:
+        ValueError: Image and label maps differ in shape.
+    """
+    looks = ((PREDICTION_COLOUR, _PREDICTION_DASHES), (SECOND_COLOUR, _SECOND_DASHES))
+    contours = [_Contours("reference", reference, REFERENCE_COLOUR, "solid")]
+    contours += [
+        _Contours(name, labels, *look)
+        for (name, labels), look in zip(predictions.items(), looks, strict=True)
+    ]
+    _require_one_shape(image, contours)
+    first, second = predictions.values()
+    view = choose_view(reference, np.where(first > 0, first, second), spacing_mm)
+    classes = {label: printable(name) for label, name in class_names.items() if label != 0}
+    with matplotlib.style.context("default"):
+        return _render(image, contours, classes, view, printable(title)), view
+
+
+def _require_one_shape(image: NDArray[Any], contours: Sequence[_Contours]) -> None:
+    if any(drawn.labels.shape != image.shape for drawn in contours):
+        shapes = ", ".join(f"{drawn.name} {drawn.labels.shape}" for drawn in contours)
+        raise ValueError(f"Image {image.shape} and {shapes} must be of one shape (x, y, z).")
 
 
 def _render(
@@ -210,7 +256,7 @@ def _legend_handles(
 
 def _legend_role(drawn: _Contours, contours: Sequence[_Contours], names: Mapping[int, str]) -> str:
     if len(contours) > 1:
-        return f"{drawn.name} ({'solid' if drawn.dashes == 'solid' else 'dashed'})"
+        return f"{drawn.name} ({_LINE_NAMES[drawn.dashes]})"
     return drawn.name if names else f"{drawn.name}: none of the classes here"
 
 
