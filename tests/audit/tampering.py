@@ -227,6 +227,17 @@ def forge_distances(run: Path) -> None:
     write_card(run)
 
 
+def make_report_anew(run: Path) -> None:
+    """Write a report that fits the folder as it is now, over the one that is there."""
+    from segtrail.report.document import build_document
+    from segtrail.report.run_contents import read_run
+    from segtrail.report.typeset import typeset
+
+    contents = read_run(run)
+    moment = contents.run.ended_utc or contents.run.created_utc
+    (run / "report.pdf").write_bytes(typeset(build_document(contents), moment))
+
+
 def chain_anew(run: Path, change: Change) -> None:
     """Change a run and make every hash of the folder fit again, as its owner can."""
     from segtrail.record.manifest import write_manifest
@@ -235,6 +246,9 @@ def chain_anew(run: Path, change: Change) -> None:
     before = {path: hash_file(path) for path in run.rglob("*") if path.is_file()}
     change(run)
     write_manifest(run, hash_tensors)
+    report = run / "report.pdf"
+    if report.exists() and hash_file(report) == before[report]:
+        make_report_anew(run)
     text = (run / JOURNAL).read_text(encoding="utf-8")
     for path, old in before.items():
         if path.exists() and path.name != JOURNAL:
