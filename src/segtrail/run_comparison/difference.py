@@ -1,6 +1,6 @@
 """A fact that is not the same in all runs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from segtrail.run_comparison.compared_run import ComparedRun
@@ -21,29 +21,31 @@ class Difference:
     values: Mapping[str, str | None]
 
 
-def find_differences(runs: Sequence[ComparedRun], facts: Sequence[Facts]) -> list[Difference]:
+def find_differences(
+    runs: Sequence[ComparedRun], facts: Sequence[Facts], *, lists_are_whole: bool = False
+) -> list[Difference]:
     """Find the facts that are not the same in all runs.
 
     Args:
         runs: The runs.
         facts: The facts of each, by what they are.
+        lists_are_whole: Whether what a run does not say is not there. Otherwise that holds among runs of segtrail
+            alone: the record of another program's training holds less than a run, and other things.
 
     Returns:
-        The differences, in the order of the first run, then of the others. What only the record of another program's
-        training does not say is none: such a record holds less.
+        The differences, in the order of the first run, then of the others.
     """
-    silent = {run.name for run in runs if run.is_recorded}
     names = dict.fromkeys(name for of_run in facts for name in of_run)
     rows = [
         Difference(name, {run.name: of_run.get(name) for run, of_run in zip(runs, facts, strict=True)})
         for name in names
     ]
-    return [row for row in rows if _differs(row, silent)]
+    counts_missing = lists_are_whole or not any(run.is_recorded for run in runs)
+    return [row for row in rows if _differs(row, counts_missing)]
 
 
-def _differs(row: Difference, silent: Collection[str]) -> bool:
-    heard = {value for run, value in row.values.items() if value is not None or run not in silent}
-    return len(heard) > 1
+def _differs(row: Difference, counts_missing: bool) -> bool:
+    return len({value for value in row.values.values() if counts_missing or value is not None}) > 1
 
 
 def as_text(value: object) -> str | None:

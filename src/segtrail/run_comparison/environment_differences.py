@@ -24,7 +24,7 @@ def environment_differences(runs: Sequence[ComparedRun]) -> tuple[list[Differenc
         named = join_words(missing)
         return found, [f"Packages are not compared: their list is missing, or can't be read, for {named}."]
     builds = _packages_with_several_builds(runs)
-    return found + find_differences(runs, [_packages(run, builds) for run in runs]), []
+    return found + find_differences(runs, [_packages(run, builds) for run in runs], lists_are_whole=True), []
 
 
 def _machine(run: ComparedRun) -> dict[str, str | None]:

@@ -4,6 +4,7 @@ from segtrail.progress import Narrator
 from segtrail.report.wording import MISSING, format_number
 from segtrail.run_comparison.comparison import RunComparison
 from segtrail.run_comparison.paired_statistics import PairedStatistics
+from segtrail.run_comparison.paired_test import CORRECTION
 from segtrail.run_comparison.wording import (
     case_sentences,
     cautions,
@@ -62,7 +63,10 @@ def _print_differences(comparison: RunComparison, narrator: Narrator) -> None:
 def _print_statistics(comparison: RunComparison, narrator: Narrator) -> None:
     base = comparison.base.name
     for run in comparison.others:
-        narrator.say(f"{run.name} against {base}: {run.name} minus {base}.")
+        narrator.say(
+            f"{run.name} minus {base}: means, their difference with its interval, the cases that are better, and p "
+            f"after {CORRECTION}'s correction."
+        )
         found = comparison.of_run(run.name)
         titles = ["Class", "Metric", "n", base, run.name, "Difference", "Interval", "Better", "p", ""]
         narrator.table(titles, [_row(comparison, one) for one in found[:_MOST_ROWS]])
