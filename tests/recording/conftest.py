@@ -46,7 +46,7 @@ def run_python(home: Path, segtrail: Command) -> Command:
 
     def run(code: str, *options: object, arguments: tuple[str, ...] = ()) -> tuple[Any, Path]:
         (home / "script.py").write_text(code, encoding="utf-8")
-        answer = segtrail("record", *options, "--", sys.executable, "script.py", *arguments)
+        answer = segtrail("record", "--no-report", *options, "--", sys.executable, "script.py", *arguments)
         (folder,) = (home / "outputs" / "runs").iterdir()
         return answer, folder
 
@@ -60,7 +60,16 @@ def record_training(home: Path, segtrail: Command) -> Command:
     def record(*options: object) -> Path:
         measured = ("--outputs", "maps", "--predictions", "maps", "--references", "data/labelsTr")
         answer = segtrail(
-            "record", "--data", "data", *measured, *options, "--", sys.executable, "train.py", "data"
+            "record",
+            "--no-report",
+            "--data",
+            "data",
+            *measured,
+            *options,
+            "--",
+            sys.executable,
+            "train.py",
+            "data",
         )
         assert answer.exit_code == 0, answer.stderr
         (folder,) = (home / "outputs" / "runs").iterdir()

@@ -16,6 +16,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from pypdf import PdfReader
 from records import lines_about, read_state
 
 Command = Callable[..., Any]
@@ -117,6 +118,20 @@ def test_of_a_progress_bar_the_last_state_is_logged(run_python: Command) -> None
     log = (run / "train.log").read_text(encoding="utf-8")
     assert "100 %" in log
     assert "50 %" not in log
+
+
+def test_the_report_tells_what_was_recorded_and_with_which_result(record_training: Command) -> None:
+    run = record_training("--report", "--operator", "Ada")
+    pages = [page.extract_text() for page in PdfReader(run / "report.pdf").pages]
+    text = " ".join(" ".join(pages).replace("\u200b", "").split())
+    assert "a mean Dice of 1.000 for ball" in text
+    assert "Another program trained; segtrail ran it" in text
+    assert "train.py data" in text
+    assert "Outputs kept 4 files" in text
+    assert "Validation Dice as the program logged it." in text
+    assert (
+        "Passed: the command, which ended with exit code 0; 2 validation cases, none of them failed." in text
+    )
 
 
 @pytest.mark.requirement("REC-10")
@@ -306,7 +321,7 @@ def test_the_command_computes_with_the_environment_that_it_would_have_without_se
 def test_what_needs_a_network_of_segtrail_says_that_there_is_none(
     command: tuple[str, ...], run_python: Command, segtrail: Command
 ) -> None:
-    _, run = run_python("print(1)", "--no-report")
+    _, run = run_python("print(1)")
     answer = segtrail(command[0], run, *command[1:])
     assert answer.exit_code == 2
     assert "record of another program's training (script.py)" in answer.stderr
@@ -336,6 +351,6 @@ def test_output_of_a_process_that_was_left_behind_holds_nothing_up(run_python: C
         pytest.skip("the processes of Windows end otherwise")
     started = time.monotonic()
     left = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)'])"
-    answer, _ = run_python(left, "--no-report")
+    answer, _ = run_python(left)
     assert answer.exit_code == 0
     assert time.monotonic() - started < 100

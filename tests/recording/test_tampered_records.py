@@ -53,7 +53,7 @@ def set_in_record(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
 def test_a_fact_that_the_journal_tells_otherwise_is_named(
     change: Callable[[dict[str, Any]], None], told: str, record_training: Command, tmp_path: Path
 ) -> None:
-    run = copy_run(record_training("--no-report"), tmp_path / "copy")
+    run = copy_run(record_training(), tmp_path / "copy")
     edit_state(run, change)
     assert told in faults_of(run, "facts")
 
@@ -64,7 +64,7 @@ def test_a_fact_that_the_journal_tells_otherwise_is_named(
 def test_a_file_that_the_journal_saw_otherwise_is_named(
     name: str, record_training: Command, tmp_path: Path
 ) -> None:
-    run = copy_run(record_training("--no-report"), tmp_path / "copy")
+    run = copy_run(record_training(), tmp_path / "copy")
     with (run / name).open("ab") as stream:
         stream.write(b"\n")
     write_manifest(run, lambda _: "")
@@ -72,7 +72,7 @@ def test_a_file_that_the_journal_saw_otherwise_is_named(
 
 
 def test_a_better_dice_in_the_summary_is_named(record_training: Command, tmp_path: Path) -> None:
-    run = copy_run(record_training("--no-report"), tmp_path / "copy")
+    run = copy_run(record_training(), tmp_path / "copy")
     path = run / "metrics_summary.json"
     summary = json.loads(path.read_text(encoding="utf-8"))
     summary["splits"]["val"]["ball"]["metrics"]["dice"]["mean"] = 1.5
