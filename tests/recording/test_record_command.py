@@ -11,6 +11,7 @@ import venv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -18,6 +19,8 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 from records import lines_about, read_state
+
+from segtrail.recording import record_training as record_training_module
 
 Command = Callable[..., Any]
 
@@ -234,6 +237,40 @@ def test_a_record_whose_recorder_was_killed_can_be_sealed(home: Path, segtrail: 
     assert read_state(run)["status"] == "running"
     assert segtrail("seal", run).exit_code == 0
     assert read_state(run)["status"] == "interrupted"
+    assert segtrail("verify", run).exit_code == 0
+
+
+@pytest.mark.parametrize("step", ["_note_data", "_keep", "_note_outputs", "_read", "_note_end"])
+def test_a_recorder_that_dies_behind_the_command_leaves_a_record_that_can_be_sealed(
+    step: str, home: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any) -> None:
+        raise SystemExit
+
+    command = ("record", "--data", "data", "--no-report", "--", sys.executable, "-c", "print(1)")
+    with monkeypatch.context() as patch:
+        patch.setattr(record_training_module, step, die)
+        segtrail(*command)
+    (run,) = (home / "outputs" / "runs").iterdir()
+    assert read_state(run)["status"] == "running"
+    assert segtrail("seal", run).exit_code == 0
+    verified = segtrail("verify", run)
+    assert verified.exit_code == 0, verified.stdout
+    assert read_state(run)["recorded"]["exit_code"] == 0
+
+
+def test_outputs_for_which_there_is_no_room_leave_the_rest_of_the_record_whole(
+    run_python: Command, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    monkeypatch.setattr(record_training_module, "_require_usable", lambda _: None)
+    answer, run = run_python(
+        "import os\nos.mkdir('made')\nopen('made/a.txt', 'w').write('a')", "--outputs", "made"
+    )
+    assert answer.exit_code == 1
+    assert "Not all outputs were copied into the record" in answer.stderr
+    assert Path("made/a.txt").is_file()
+    assert read_state(run)["status"] == "finished"
     assert segtrail("verify", run).exit_code == 0
 
 

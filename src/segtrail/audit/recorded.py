@@ -109,35 +109,41 @@ def _check_facts(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
     if opening is None:
         return Outcome("facts", FACTS_TITLE, "fail", ("the journal has no opening",))
     run = read_object(run_dir / "run.json")
+    # A recorder that was stopped wrote the journal, and perhaps no more.
+    was_stopped = last_of(entries, "interrupted") is not None
     faults = [
         *faults_of_opening(run_dir, run, opening),
-        *_faults_of_command(run, opening, last_of(entries, "command ended")),
-        *_faults_of_data(run_dir, run["recorded"], entries),
-        *_faults_of_files(run_dir, run["recorded"], entries),
+        *_faults_of_command(run, opening, last_of(entries, "command ended"), was_stopped=was_stopped),
+        *_faults_of_data(run_dir, run["recorded"], entries, was_stopped=was_stopped),
+        *_faults_of_files(run_dir, run["recorded"], entries, was_stopped=was_stopped),
         *faults_of_sealing(entries),
     ]
     return Outcome.of_faults("facts", FACTS_TITLE, faults, f"compared with {len(entries)} lines")
 
 
-def _faults_of_command(run: Mapping[str, Any], opening: Entry, ended: Entry | None) -> Iterator[str]:
+def _faults_of_command(
+    run: Mapping[str, Any], opening: Entry, ended: Entry | None, *, was_stopped: bool
+) -> Iterator[str]:
     recorded = run["recorded"]
     if recorded["command"] != opening.details.get("recorded_command"):
         yield "run.json has another command than the journal's first line"
     exit_code = None if ended is None else ended.details["exit_code"]
-    if recorded["exit_code"] != exit_code:
+    if recorded["exit_code"] != exit_code and not (was_stopped and recorded["exit_code"] is None):
         yield f"run.json has the exit code {recorded['exit_code']}, the journal {exit_code}"
-    if ended is not None and run["ended_because"] != ended.details["because"]:
+    if ended is not None and not was_stopped and run["ended_because"] != ended.details["because"]:
         yield "run.json and the journal tell the end of the command in two ways"
     if run["status"] == "finished" and exit_code != 0:
         yield f"run.json says finished, where the command ended with {exit_code}"
 
 
-def _faults_of_data(run_dir: Path, recorded: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[str]:
+def _faults_of_data(
+    run_dir: Path, recorded: Mapping[str, Any], entries: Sequence[Entry], *, was_stopped: bool
+) -> Iterator[str]:
     listed, used = last_of(entries, "data listed"), last_of(entries, "data used")
     if listed is not None and listed.details["sha256"] != hash_text_file(run_dir / DATA_FILES):
         yield f"{DATA_FILES} is not the one that the journal saw written"
     data = recorded["data"]
-    if (data is None) != (used is None):
+    if (data is None) != (used is None) and not (was_stopped and data is None):
         yield "run.json and the journal don't both tell of the data"
     if data is not None and used is not None:
         opened = used.details["opened"]
@@ -146,15 +152,20 @@ def _faults_of_data(run_dir: Path, recorded: Mapping[str, Any], entries: Sequenc
             yield "run.json and the journal tell in two ways which data were opened or changed"
 
 
-def _faults_of_files(run_dir: Path, recorded: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[str]:
+def _faults_of_files(
+    run_dir: Path, recorded: Mapping[str, Any], entries: Sequence[Entry], *, was_stopped: bool
+) -> Iterator[str]:
     kept, evaluated = last_of(entries, "outputs kept"), last_of(entries, "evaluated")
     if kept is not None:
         yield from faults_of_written(run_dir, kept.details["files"])
-        if (recorded["outputs"] or {}).get("files") != len(kept.details["files"]):
+        is_untold = was_stopped and recorded["outputs"] is None
+        if not is_untold and (recorded["outputs"] or {}).get("files") != len(kept.details["files"]):
             yield "run.json counts other outputs than the journal"
     if evaluated is not None:
         yield from faults_of_written(run_dir, evaluated.details["files"])
-        if [entry["case"] for entry in recorded.get("measured", [])] != evaluated.details["cases"]:
+        is_untold = was_stopped and "measured" not in recorded
+        cases = [entry["case"] for entry in recorded.get("measured", [])]
+        if not is_untold and cases != evaluated.details["cases"]:
             yield "run.json names other measured cases than the journal"
 
 

@@ -137,7 +137,8 @@ def _end_as_the_command(run: "RecordedRun") -> None:
         raise typer.Exit(Interrupted.exit_code)
     if run.end.exit_code != 0:
         code = run.end.exit_code if run.end.exit_code > 0 else 128 - run.end.exit_code
-        typer.echo(f"Error: {run.end.describe().capitalize()}. The record is whole and sealed.", err=True)
+        how = run.end.describe()
+        typer.echo(f"Error: {how[:1].upper()}{how[1:]}. The record is whole and sealed.", err=True)
         raise typer.Exit(code)
     if run.failure:
         typer.echo(f"Error: {run.failure} The rest of the record is whole and sealed.", err=True)

@@ -125,7 +125,7 @@ def _seal_finished(folder: RunFolder, narrator: Narrator) -> str:
     journal = folder.open_journal(state.get("operator"))
     if is_recorded(state):
         if state["status"] == "running":
-            because = "segtrail was killed while it recorded the command; what came after is not on record"
+            because = "segtrail was stopped while it recorded the command; what came after is not on record"
             folder.end("interrupted", because)
             journal.write("interrupted", because=because)
         return seal_recorded(folder, narrator, with_report=True)

@@ -28,6 +28,7 @@ from segtrail.recording.read_training import read_training
 from segtrail.recording.request import RecordRequest
 from segtrail.recording.run_command import CommandEnd, run_command
 from segtrail.recording.write_training import write_training
+from segtrail.report.wording import as_sentence
 
 _INTERRUPTED: Status = "interrupted"
 
@@ -118,15 +119,17 @@ def _record(
     folder.journal.write("command started")
     access, end, gaps = _run(folder, request, setting, redactor)
     folder.journal.write("command ended", exit_code=end.exit_code, because=end.describe())
-    narrator.say(f"{end.describe().capitalize()}.")
+    folder.write_state(recorded={"exit_code": end.exit_code})
+    narrator.say(as_sentence(end.describe()))
     gaps += _note_data(folder, data, access)
     spent = Spent()
     with timed(spent, "outputs"):
-        keep_outputs(folder.path, outputs)
+        lost = _keep(folder, outputs)
         gaps += make_fit(folder.path / OUTPUTS)
         _note_outputs(folder)
     with timed(spent, "evaluate"):
         summary, failure = _read(folder, request, setting, data, redactor, narrator)
+    failure = " ".join(filter(None, [lost, failure]))
     gaps += [failure] if failure else []
     _note_end(folder, end, spent, setting, [redactor.redact(gap) for gap in gaps])
     for gap in gaps:
@@ -149,6 +152,15 @@ def _run(
     lost = log.failure
     gaps = [] if lost is None else [f"A part of what the command said is not in train.log: {lost.strerror}."]
     return access, end, [*access.gaps, *gaps]
+
+
+def _keep(folder: RunFolder, outputs: Sequence[WatchedFolder]) -> str:
+    """Copy the outputs; where that fails the rest is recorded all the same, and they lie where they were written."""
+    try:
+        keep_outputs(folder.path, outputs)
+    except (InputError, OSError) as error:
+        return f"Not all outputs were copied into the record; they lie where they were written: {error}"
+    return ""
 
 
 def _note_data(folder: RunFolder, data: DataState | None, access: DataAccess) -> list[str]:
@@ -211,6 +223,6 @@ def _note_end(
             gpu_seconds=end.seconds if setting.cards else 0.0,
             gpu_watts=None,  # whether the command used the card is not known
         ),
-        recorded={"exit_code": end.exit_code, "gaps": list(gaps)},
+        recorded={"gaps": list(gaps)},
     )
     folder.end(status, end.describe())
