@@ -1,6 +1,7 @@
 """Small synthetic data sets in the decathlon's layout, written with nibabel."""
 
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 import permissions
 
+# Where several processes test beside each other, each computes on one thread, or they would wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("segtrail", deadline=None)
 settings.load_profile("segtrail")
 # A shell that starts the tests in the background has them ignore Ctrl-C, which many of them raise.
