@@ -79,7 +79,7 @@ def inference(settings: Settings) -> dict[str, Any]:
     for name in (settings.val[0], *settings.val):  # the first one warms up
         files = description.case(name)
         started = time.perf_counter()
-        labels = trained.predictor.predict(read_channels(files.image_paths(root))).labels
+        labels = trained.predictor.predict(read_channels(files.image_paths(root)))[0].labels
         seconds.append(time.perf_counter() - started)
         dice.append(compute_dice(labels == 1, read_volume(root / files.label).data[0] == 1))
     n_volumes = len(settings.val)

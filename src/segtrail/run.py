@@ -137,13 +137,13 @@ class Run:
 
         from segtrail.inference.predict_image import predict_image
 
-        predicted = predict_image(volume, trained, known, probabilities=probabilities)
+        predicted = predict_image(volume, trained, known)
         return Prediction(
             labels=predicted.segmentation.labels,
             affine=volume.affine,
             volumes_ml=predicted.volumes_ml,
             warnings=predicted.unlike,
-            probabilities=predicted.segmentation.probabilities,
+            probabilities=predicted.probabilities.of_all() if probabilities else None,
             guard=predicted.segmentation.guard,
         )
 

@@ -190,6 +190,15 @@ def write_on(*lines: tuple[str, dict[str, Any]]) -> Change:
     return change
 
 
+def forge_calibration(run: Path) -> None:
+    """Forge the calibration of a case, which nothing else in the folder contradicts."""
+
+    def edit(content: Any) -> None:
+        content["cases"][0]["error"] += 0.01
+
+    edit_json("calibration.json", edit)(run)
+
+
 def make_pipe(name: str) -> Change:
     return lambda run: os.mkfifo(run / name)
 
@@ -420,6 +429,16 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
         "a label map, and sealed again",
         reseal(replace_by("predictions/case_2.nii.gz", "predictions/case_3.nii.gz")),
         "predictions/case_2.nii.gz is not the one that the journal saw written",
+    ),
+    (
+        "a pooled calibration, and sealed again",
+        reseal(edit_json("calibration.json", lambda content: content["pooled"][0].update(error=0.0))),
+        "ball, val: the error is 0.0",
+    ),
+    (
+        "a calibration left out, and sealed again",
+        reseal(edit_json("calibration.json", lambda content: content["cases"].pop())),
+        "calibration.json has no ball of",
     ),
     (
         "a learning rate, and sealed again",

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tampering import TAMPERINGS, Change, chain_anew, change_weight, forge_distances, replace_by
+from tampering import (
+    TAMPERINGS,
+    Change,
+    chain_anew,
+    change_weight,
+    forge_calibration,
+    forge_distances,
+    replace_by,
+)
 
 from run_copies import copy_run
 from segtrail.record.hashing import hash_file
@@ -72,6 +80,7 @@ def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command
         "provenance": "pass",
         "history": "pass",
         "metrics": "pass",
+        "calibration": "pass",
         "model_card": "pass",
         "data": "not checked",
         "rerun": "not checked",
@@ -115,6 +124,7 @@ def test_changed_data_are_named(tmp_path: Path, quick_run_dir: Path, segtrail: C
             "case_2: the label map on record does not give the numbers of ball",
         ),
         (change_weight, "case_2: Dice differs by "),
+        (forge_calibration, "case_2: best.pt does not give its calibration again"),
     ],
 )
 def test_a_rerun_finds_forged_results_even_where_all_hashes_fit(
@@ -244,7 +254,7 @@ def test_the_fingerprint_stands_in_the_report_and_on_the_terminal(
     (run,) = (tmp_path / "outputs" / "runs").iterdir()
     assert f"Sealed, fingerprint {fingerprint(run)}" in result.stdout
     text = PdfReader(run / "report.pdf").pages[0].extract_text()
-    assert fingerprint(run) in "".join(text.split())
+    assert fingerprint(run) in "".join(text.replace("\u200b", "").split())
 
 
 def test_a_run_that_is_not_finished_does_not_hold(

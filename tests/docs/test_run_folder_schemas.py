@@ -27,6 +27,7 @@ JSON_FILES = {
     "dataset_summary.json": "dataset_summary.schema.json",
     "metrics_summary.json": "metrics_summary.schema.json",
     "inference.json": "inference.schema.json",
+    "calibration.json": "calibration.schema.json",
     "examples/examples.json": "examples.schema.json",
     "manifest.json": "manifest.schema.json",
     "test_uses.json": "test_uses.schema.json",
@@ -273,6 +274,7 @@ def test_every_key_of_an_evaluation_is_explained_on_the_page() -> None:
         "addenda/evaluations/DATASET_YYYYMMDD_HHMMSS/evaluation.json",
         "metrics_summary.json",
         "metrics_cases.csv",
+        "calibration.json",
         "inference.json",
     )
     section = "".join(pages[file] for file in files)

@@ -116,7 +116,10 @@ def test_a_box_of_the_grid_gives_what_the_whole_grid_gives_inside_and_background
     np.testing.assert_array_equal(labels[inside], whole[inside])
     assert not labels[outside].any()
 
-    maps, whole_maps = grid.scores_on_file_grid(part, origin), grid.scores_on_file_grid(scores)
+    maps, whole_maps = (
+        np.stack([grid.score_on_file_grid(found, value, first) for value in range(3)])
+        for found, first in ((part, origin), (scores, (0, 0, 0)))
+    )
     np.testing.assert_array_equal(maps.argmax(axis=0), grid.labels_on_file_grid(part, origin))
     for value in range(3):
         one, other = (grid.reorientation.apply(found[value]) for found in (maps, whole_maps))

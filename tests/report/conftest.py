@@ -268,6 +268,33 @@ class RunFolder:
             ],
         )
 
+    def write_calibration(self, cases: Sequence[tuple[str, str]], classes: Sequence[str]) -> None:
+        measured = [(case, side, name) for case, side in cases for name in classes if side != "train"]
+        bins = [
+            {
+                "from": place / 10,
+                "to": (place + 1) / 10,
+                "voxels": 0 if place == 4 else 10 ** (5 - min(place, 9 - place)),
+                "mean_probability": None if place == 4 else place / 10 + 0.05,
+                "share_of_class": None if place == 4 else place / 10,
+            }
+            for place in range(10)
+        ]
+        figures = {"voxels": 1000, "error": 0.05, "bias": 0.05}
+        pools = dict.fromkeys((side, name) for _, side, name in measured)
+        content = {
+            "definition": "How it is made.",
+            "margin_mm": 10.0,
+            "cases": [
+                {"case": case, "split": side, "class": name, **figures} for case, side, name in measured
+            ],
+            "pooled": [
+                {"split": side, "class": name, "cases": len(cases), **figures, "bins": bins}
+                for side, name in pools
+            ],
+        }
+        self.write_json("calibration.json", content)
+
     def write_examples(self, *ranked: tuple[str, str]) -> None:
         examples = []
         for rank, case in ranked:
@@ -300,6 +327,7 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
         run.write_dataset(cases, classes)
         run.write_metrics(cases, classes)
         run.write_cases(cases, classes)
+        run.write_calibration(cases, classes)
         run.write_examples(("best", evaluated[0]), ("median", evaluated[1]), ("worst", evaluated[2]))
         return run
 

@@ -123,6 +123,18 @@ def test_every_metric_is_shown_with_every_case(make_run):
     assert "Validation: every case as a dot, the median as a line." in text
 
 
+def test_probabilities_are_held_against_what_came_true(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "Validation: probabilities and what came true." in text
+    assert "left atrium 12 0.050 +0.050 0.050 (la_008)" in text
+
+
+def test_a_run_of_an_older_version_has_no_calibration(make_run):
+    run = make_run()
+    run.path.joinpath("calibration.json").unlink()
+    assert "Calibration" not in read_text(make_report(run.path))
+
+
 def test_data_checks_definitions_and_configuration_stand_in_the_report(make_run):
     text = read_text(make_report(make_run().path))
     assert "la_005: la_005 and la_026 hold the same voxels. What to do: Keep one of them." in text
@@ -162,7 +174,7 @@ def test_the_pdf_is_archivable_tagged_and_dated_by_the_run(make_run):
 def test_every_figure_has_alt_text_and_every_font_is_embedded(make_run):
     path = make_report(make_run().path)
     figures = [element for element in structure(path) if element.get("/S") == "/Figure"]
-    assert len(figures) == 8
+    assert len(figures) == 9
     assert all(len(figure["/Alt"]) > 10 for figure in figures)
     for page in PdfReader(path).pages:
         for font in page["/Resources"]["/Font"].values():

@@ -97,6 +97,7 @@ def test_no_name_text_or_hash_of_the_run_is_in_any_byte_of_the_copy(shared: tupl
 
 def test_the_copy_holds_these_files_and_no_others(shared: tuple[Path, Path]) -> None:
     assert set(files_in(shared[0])) == {
+        "calibration.json",
         "checkpoints/best.pt",
         "config_resolved.yaml",
         "dataset_summary.json",

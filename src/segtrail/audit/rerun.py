@@ -4,11 +4,12 @@ import importlib.util
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from segtrail.audit.calibration import calibration_difference, read_calibration
 from segtrail.audit.numbers import read_object
 from segtrail.audit.outcome import Outcome
 from segtrail.config.schema import Config
@@ -24,8 +25,9 @@ from segtrail.record.hashing import hash_file
 from segtrail.training.checkpoint import load_checkpoint
 
 TITLE = "best.pt gives the reported label maps and metrics again"
-# Dice that another machine may differ by, where its rounding moves voxels at the edge of an organ.
+# What Dice and calibration may differ by on another machine, where its rounding moves voxels at the edge of an organ.
 DICE_TOLERANCE = 0.002
+CALIBRATION_TOLERANCE = 0.002
 # Share that a metric of one and the same label map may differ by, where another library sums in another order.
 _ROUNDING = 1e-9
 
@@ -40,6 +42,7 @@ class _Comparison:
         voxels: Voxels that are segmented otherwise.
         is_equal: Whether every metric is equal to the last digit.
         dice_difference: Largest difference of a Dice between the label maps.
+        calibration_difference: Largest difference of a calibration; 0 where the record holds none.
     """
 
     case: str
@@ -47,6 +50,7 @@ class _Comparison:
     voxels: int
     is_equal: bool
     dice_difference: float
+    calibration_difference: float
 
 
 def check_rerun(run_dir: Path, data_root: Path, device: str, narrator: Narrator) -> Outcome:
@@ -74,6 +78,11 @@ def check_rerun(run_dir: Path, data_root: Path, device: str, narrator: Narrator)
         f"{one.case}: Dice differs by {one.dice_difference:.4f}, more than {DICE_TOLERANCE}, {one.voxels} voxels"
         for one in compared
         if not one.dice_difference <= DICE_TOLERANCE
+    ]
+    faults += [
+        f"{one.case}: best.pt does not give its calibration again"
+        for one in compared
+        if not one.calibration_difference <= CALIBRATION_TOLERANCE
     ]
     if not compared:
         faults.append("the split names no case of validation or test")
@@ -122,6 +131,7 @@ def _compare(run_dir: Path, data_root: Path, device: str, narrator: Narrator) ->
     for row in read_case_table(run_dir / "metrics_cases.csv"):
         result = class_result_of(row)
         recorded.setdefault(result.case, {})[result.class_name] = result.metrics
+    calibration = read_calibration(run_dir)
     again = evaluate_cases(
         trained.predictor,
         data_root,
@@ -131,7 +141,10 @@ def _compare(run_dir: Path, data_root: Path, device: str, narrator: Narrator) ->
     )
     with narrator.track("Segmenting again", len(cases)) as tracker:
         for evaluation in again:
-            yield _compare_case(run_dir, trained, evaluation, recorded.get(evaluation.case, {}))
+            compared = _compare_case(run_dir, trained, evaluation, recorded.get(evaluation.case, {}))
+            difference = calibration_difference(calibration, evaluation) if calibration is not None else 0.0
+            is_equal = compared.is_equal and difference == 0.0
+            yield replace(compared, is_equal=is_equal, calibration_difference=difference)
             tracker.advance(evaluation.case)
 
 
@@ -153,6 +166,7 @@ def _compare_case(
         recorded.keys() == segmented.keys()
         and all(_is_same(recorded[name], segmented[name], 0.0) for name in recorded),
         max(differences, default=0.0),
+        0.0,
     )
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from segtrail.audit.calibration import TITLE as CALIBRATION_TITLE
+from segtrail.audit.calibration import check_calibration
 from segtrail.audit.chain import JOURNAL_TITLE, SEAL_TITLE
 from segtrail.audit.data import TITLE as DATA_TITLE
 from segtrail.audit.facts import TITLE as FACTS_TITLE
@@ -69,6 +71,7 @@ def list_copy_checks(
         Check("provenance", PROVENANCE_TITLE, _not_made("provenance", PROVENANCE_TITLE)),
         Check("history", _HISTORY_TITLE, lambda: _check_history(folder)),
         Check("metrics", METRICS_TITLE, lambda: _check_metrics(folder)),
+        Check("calibration", CALIBRATION_TITLE, lambda: check_calibration(folder)),
         Check("model_card", CARD_TITLE, lambda: check_model_card(folder)),
         Check("original", ORIGINAL_TITLE, lambda: check_original(folder, hospital)),
         Check("data", DATA_TITLE, lambda: check_data_root(folder, hospital)),

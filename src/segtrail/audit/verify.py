@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from segtrail.audit.calibration import TITLE as CALIBRATION_TITLE
+from segtrail.audit.calibration import check_calibration
 from segtrail.audit.chain import (
     ADDENDA_TITLE,
     JOURNAL_TITLE,
@@ -236,6 +238,7 @@ def _list_checks(
         Check("provenance", PROVENANCE_TITLE, lambda: check_provenance(run_dir, entries)),
         Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
         Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
+        Check("calibration", CALIBRATION_TITLE, lambda: check_calibration(run_dir)),
         Check("model_card", CARD_TITLE, lambda: check_model_card(run_dir)),
         Check("data", DATA_TITLE, data),
     ]

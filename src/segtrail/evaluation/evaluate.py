@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrail.dataset.description import CaseFiles
+from segtrail.evaluation.calibration import ClassCalibration, Reliability, compute_reliability
 from segtrail.evaluation.metrics import ClassMetrics, compute_class_metrics, compute_dice
 from segtrail.images.geometry import shear_factor, spacing_mm
 from segtrail.images.nifti import Volume, read_channels, read_volume
 
 if TYPE_CHECKING:  # these import torch, which reading a table of results does not need
-    from segtrail.inference.predictor import Predictor, Segmentation
+    from segtrail.inference.predictor import ClassProbabilities, Predictor, Segmentation
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class CaseEvaluation:
-    """One case: its image, its reference and its segmentation on the image's grid, and the metrics of each class."""
+    """One case: its image, its reference and its segmentation on the image's grid, and what was measured of each class.
+
+    A class that is neither in the reference nor in the prediction has no calibration.
+    """
 
     case: str
     volume: Volume
     reference: NDArray[np.uint8]
     segmentation: "Segmentation"
     results: tuple[ClassResult, ...]
+    calibration: tuple[ClassCalibration, ...]
 
     @property
     def prediction(self) -> NDArray[np.uint8]:
@@ -65,10 +70,27 @@ def evaluate_cases(
     for files, side in cases:
         volume = read_channels(files.image_paths(root))
         reference = read_volume(root / files.label).data[0].astype(np.uint8)
-        segmentation = predictor.predict(volume)
+        segmentation, probabilities = predictor.predict(volume)
         measured = measure_classes(segmentation.labels, reference, volume.affine, class_names, tolerances_mm)
         results = tuple(ClassResult(files.case, side, name, metrics) for name, metrics in measured.items())
-        yield CaseEvaluation(files.case, volume, reference, segmentation, results)
+        reliabilities = _calibrate(probabilities, segmentation.labels, reference, volume.affine, class_names)
+        calibration = tuple(ClassCalibration(files.case, side, *found) for found in reliabilities)
+        del probabilities  # or those of two cases would lie in memory
+        yield CaseEvaluation(files.case, volume, reference, segmentation, results, calibration)
+
+
+def _calibrate(
+    probabilities: "ClassProbabilities",
+    prediction: NDArray[np.uint8],
+    reference: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    class_names: Mapping[int, str],
+) -> Iterator[tuple[str, Reliability]]:
+    for value, name in class_names.items():
+        predicted, there = prediction == value, reference == value
+        if predicted.any() or there.any():
+            probability = probabilities.of_class(value)
+            yield name, compute_reliability(probability, predicted, there, spacing_mm(affine))
 
 
 def measure_classes(

@@ -13,6 +13,7 @@ from segtrail.atomic import write_json
 from segtrail.dataset.description import DatasetDescription, open_description
 from segtrail.dataset.reading.scan import CaseScan
 from segtrail.errors import InputError
+from segtrail.evaluation.calibration import ClassCalibration, describe_calibration
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
 from segtrail.evaluation.records import (
     case_rows,
@@ -66,8 +67,8 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
 
     Returns:
         ``schema_version``, ``run_id``, ``checkpoint``, ``epoch``, ``dataset``, ``cases`` (one entry per case and
-        class), ``summary`` (of all, by class), ``summary_by_split``, ``bootstrap``, ``definitions`` and ``inference``
-        (how each image went through the networks).
+        class), ``summary`` (of all, by class), ``summary_by_split``, ``bootstrap``, ``definitions``,
+        ``calibration`` (how well probabilities fit) and ``inference`` (how each image went through the networks).
 
     Raises:
         InputError: Run or data set can't be worked with.
@@ -84,8 +85,9 @@ def evaluate_run(run: RunFolder, request: EvaluationRequest, narrator: Narrator)
     with _saving(run, description) if request.save else nullcontext() as folder:
         if folder is not None:
             _note_data(run, trained, checked.usable, folder)
-        results, seen = _evaluate(trained, description, sides, folder, narrator)
+        results, calibration, seen = _evaluate(trained, description, sides, folder, narrator)
         answer = _answer(run, request, trained, description, results)
+        answer["calibration"] = describe_calibration(calibration)
         answer["inference"] = seen
         if folder is not None:
             write_case_table(folder / "metrics_cases.csv", results)
@@ -101,8 +103,9 @@ def _evaluate(
     sides: Mapping[str, str],
     folder: Path | None,
     narrator: Narrator,
-) -> tuple[list[ClassResult], list[dict[str, Any]]]:
+) -> tuple[list[ClassResult], list[ClassCalibration], list[dict[str, Any]]]:
     results: list[ClassResult] = []
+    calibration: list[ClassCalibration] = []
     seen: list[dict[str, Any]] = []
     with narrator.track("Evaluating", len(description.cases)) as tracker:
         for case in evaluate_cases(
@@ -113,6 +116,7 @@ def _evaluate(
             trained.config.infer.nsd_tolerances_mm,
         ):
             results += case.results
+            calibration += case.calibration
             seen.append({"case": case.case, **describe_segmentation(case.segmentation)})
             for note in case.segmentation.guard:
                 narrator.say(f"Guard ({case.case}): {describe_note(note)}")
@@ -120,7 +124,7 @@ def _evaluate(
                 path = folder / "predictions" / f"{case.case}.nii.gz"
                 write_label_map(path, case.prediction, case.volume.placement)
             tracker.advance(case.case)
-    return results, seen
+    return results, calibration, seen
 
 
 def _note_data(run: RunFolder, trained: TrainedNetwork, scans: Sequence[CaseScan], folder: Path) -> None:

@@ -12,6 +12,8 @@ from segtrail.atomic import write_json
 from segtrail.compute import Compute
 from segtrail.config.schema import Config
 from segtrail.errors import InputError, Interrupted, SegtrailError
+from segtrail.evaluation.calibration import FILE_NAME as CALIBRATION
+from segtrail.evaluation.calibration import ClassCalibration, describe_calibration
 from segtrail.evaluation.evaluate import ClassResult, evaluate_cases
 from segtrail.evaluation.records import (
     SELECTION_CAUTION,
@@ -132,6 +134,7 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
     sides = [(case, "val") for case in data.split.val] + [(case, "test") for case in data.split.test]
     cases = [(data.description.case(case), side) for case, side in sides]
     results: list[ClassResult] = []
+    calibration: list[ClassCalibration] = []
     seen: list[dict[str, Any]] = []
     with narrator.track("Evaluating", len(cases)) as tracker:
         for case in evaluate_cases(
@@ -144,6 +147,7 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
             path = folder.path / "predictions" / f"{case.case}.nii.gz"
             write_label_map(path, case.prediction, case.volume.placement)
             results += case.results
+            calibration += case.calibration
             seen.append({"case": case.case, **describe_segmentation(case.segmentation)})
             for note in case.segmentation.guard:
                 narrator.say(f"Guard ({case.case}): {describe_note(note)}")
@@ -151,12 +155,13 @@ def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: N
     write_json(folder.path / "inference.json", {"schema_version": 1, "cases": seen})
     folder.write_state(inference=sorted(trained.predictor.modes_used))
     write_case_table(folder.path / "metrics_cases.csv", results)
+    write_json(folder.path / CALIBRATION, {"schema_version": 1, **describe_calibration(calibration)})
     draw_examples(folder.path, data.description, [result for result in results if result.split == "val"])
     return results
 
 
 def _hash_results(folder: RunFolder) -> dict[str, str]:
-    names = ["history.csv", "inference.json", "metrics_cases.csv", "metrics_summary.json"]
+    names = ["history.csv", "inference.json", CALIBRATION, "metrics_cases.csv", "metrics_summary.json"]
     paths = [*(folder.path / name for name in names), *sorted((folder.path / "predictions").glob("*.nii.gz"))]
     return {path.relative_to(folder.path).as_posix(): hash_file(path) for path in paths}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psutil
@@ -29,13 +29,44 @@ class Region:
 
 
 @dataclass(frozen=True)
+class ClassProbabilities:
+    """The probabilities behind a label map, brought to the file's grid one class at a time, since all need much memory.
+
+    They are those before small components are taken out.
+
+    Attributes:
+        scores: Those of the last network, on its working grid.
+        grid: How that grid maps to the file's.
+    """
+
+    scores: BoxScores = field(repr=False)
+    grid: WorkingGrid
+
+    def of_class(self, value: int) -> NDArray[np.float32]:
+        """Return the probability of one class, shape (x, y, z), float32.
+
+        Raises:
+            TrainingFailed: The memory ran out.
+        """
+        with _memory_watched():
+            return self.grid.score_on_file_grid(self.scores.values, value, self.scores.origin)
+
+    def of_all(self) -> NDArray[np.float32]:
+        """Return the probabilities of all classes, shape (classes, x, y, z), float32, background first.
+
+        Raises:
+            TrainingFailed: The memory ran out.
+        """
+        with _memory_watched():
+            return np.stack([self.of_class(value) for value in range(len(self.scores.values))])
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """What the networks make of one image.
 
     Attributes:
         labels: Label map on the file's own grid, shape (x, y, z), uint8.
-        probabilities: Shape (classes, x, y, z) on the same grid, float32, background first; None unless asked for.
-            They are those before small components are taken out.
         mode: How the image went through the last network.
         regions: Where the last network looked first; empty where it had no regions to look at.
         guard: What was out of the ordinary, and what was done about it.
@@ -44,7 +75,6 @@ class Segmentation:
     """
 
     labels: NDArray[np.uint8]
-    probabilities: NDArray[np.float32] | None
     mode: Mode
     regions: tuple[Region, ...] = ()
     guard: tuple[GuardNote, ...] = ()
@@ -67,15 +97,14 @@ class Predictor:
         self._first, self._second, self._labels = first, second, labels
         self.modes_used: set[Mode] = set()
 
-    def predict(self, volume: Volume, *, probabilities: bool = False) -> Segmentation:
+    def predict(self, volume: Volume) -> tuple[Segmentation, ClassProbabilities]:
         """Segment an image as its file holds it.
 
         Args:
             volume: The image.
-            probabilities: Give the probabilities of all classes too, which need much more memory.
 
         Returns:
-            Labels, and probabilities whose largest is the label.
+            The segmentation, and the probabilities behind it: the largest one is the label.
 
         Raises:
             InputError: It can't fit into the memory at a network's spacing.
@@ -88,10 +117,10 @@ class Predictor:
             grid, image = _prepare(volume, self._first.config.preprocess)
             scores, mode = self._first.everywhere(image)
             if self._second is None:
-                return self._finish(BoxScores(scores, (0, 0, 0)), grid, mode, probabilities)
+                return self._finish(BoxScores(scores, (0, 0, 0)), grid, mode)
             where = self._second.search(scores, self._first.spacing_mm)
             grid, image = _prepare(volume, self._second.network.config.preprocess)
-            return self._look_closer(image, grid, where, probabilities)
+            return self._look_closer(image, grid, where)
 
     def segment_prepared(self, image: NDArray[np.float32], grid: WorkingGrid) -> NDArray[np.uint8]:
         """Segment, with the first network alone, an image that is preprocessed already.
@@ -108,7 +137,7 @@ class Predictor:
         """
         with _memory_watched():
             scores, mode = self._first.everywhere(image)
-            return self._finish(BoxScores(scores, (0, 0, 0)), grid, mode, probabilities=False).labels
+            return self._finish(BoxScores(scores, (0, 0, 0)), grid, mode)[0].labels
 
     def segment_where(self, image: NDArray[np.float32], grid: WorkingGrid, where: Search) -> Segmentation:
         """Segment, with the second network, a preprocessed image in which the first one has found something.
@@ -125,27 +154,26 @@ class Predictor:
             TrainingFailed: The memory ran out.
         """
         with _memory_watched():
-            return self._look_closer(image, grid, where, probabilities=False)
+            return self._look_closer(image, grid, where)[0]
 
     def _look_closer(
-        self, image: NDArray[np.float32], grid: WorkingGrid, where: Search, probabilities: bool
-    ) -> Segmentation:
+        self, image: NDArray[np.float32], grid: WorkingGrid, where: Search
+    ) -> tuple[Segmentation, ClassProbabilities]:
         assert self._second is not None
         result = self._second.segment(image, where)
         scores = result.scores or _nothing(len(self._labels))
         regions = [_region(start, self._second.network) for start in result.windows]
-        segmentation = self._finish(scores, grid, result.mode, probabilities, regions, result.notes)
-        return replace(segmentation, confidence=result.confidence)
+        segmentation, probabilities = self._finish(scores, grid, result.mode, regions, result.notes)
+        return replace(segmentation, confidence=result.confidence), probabilities
 
     def _finish(
         self,
         scores: BoxScores,
         grid: WorkingGrid,
         mode: Mode,
-        probabilities: bool,
         regions: Sequence[Region] = (),
         notes: Sequence[GuardNote] = (),
-    ) -> Segmentation:
+    ) -> tuple[Segmentation, ClassProbabilities]:
         """Bring the last network's probabilities to the file's grid."""
         self.modes_used.add(mode)
         labels = grid.labels_on_file_grid(scores.values, scores.origin)
@@ -154,8 +182,8 @@ class Predictor:
             labels, left_out = keep_largest_components(
                 labels, self._labels, voxel_ml=float(np.prod(grid.native_spacing_mm)) / 1000
             )
-        on_file = grid.scores_on_file_grid(scores.values, scores.origin) if probabilities else None
-        return Segmentation(labels, on_file, mode, tuple(regions), (*notes, *left_out))
+        segmentation = Segmentation(labels, mode, tuple(regions), (*notes, *left_out))
+        return segmentation, ClassProbabilities(scores, grid)
 
     def _networks(self) -> list[NetworkPass]:
         return [self._first, *([self._second.network] if self._second else [])]

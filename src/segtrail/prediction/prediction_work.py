@@ -105,8 +105,8 @@ class PredictionWork:
         written: list[Path] = []
         try:
             volume = read_image(files, self._trained.n_channels)
-            predicted = predict_image(volume, self._trained, self._known, probabilities=task.probabilities)
-            entry = self._write(entry, volume, predicted, written)
+            predicted = predict_image(volume, self._trained, self._known)
+            entry = self._write(entry, volume, predicted, task.probabilities, written)
         except (InputError, TrainingFailed) as error:
             self._fail(entry, before, written, str(error))
         except MemoryError:
@@ -140,26 +140,32 @@ class PredictionWork:
         return recorded is not None and hash_or_none(path) == recorded
 
     def _write(
-        self, entry: CaseEntry, volume: Volume, predicted: PredictedImage, written: list[Path]
+        self,
+        entry: CaseEntry,
+        volume: Volume,
+        predicted: PredictedImage,
+        with_probabilities: bool,
+        written: list[Path],
     ) -> CaseEntry:
         """Write the files of a case, the label map last; those that are written are noted as they come."""
         case, segmentation = entry.case, predicted.segmentation
         label_map, probabilities, picture = self._folder.files(case)
-        if segmentation.probabilities is not None:
+        if with_probabilities:
             probabilities.parent.mkdir(exist_ok=True)
-            write_volume(probabilities, np.moveaxis(segmentation.probabilities, 0, -1), volume.placement)
+            maps = predicted.probabilities.of_all()
+            write_volume(probabilities, np.moveaxis(maps, 0, -1), volume.placement)
             written.append(probabilities)
         picture.parent.mkdir(exist_ok=True)
         _draw(picture, case, volume, predicted, self._trained.labels)
         written.append(picture)
         write_label_map(label_map, segmentation.labels, volume.placement)
         written.append(label_map)
-        if segmentation.probabilities is None:
+        if not with_probabilities:
             self._remove(probabilities)
         return replace(
             entry,
             output=self._hashed(label_map),
-            probabilities=None if segmentation.probabilities is None else self._hashed(probabilities),
+            probabilities=self._hashed(probabilities) if with_probabilities else None,
             picture=self._hashed(picture),
             volumes_ml=predicted.volumes_ml,
             voxels=predicted.voxels,

@@ -85,27 +85,25 @@ class WorkingGrid:
             best = np.where(better, candidate, best)
         return np.asarray(self.reorientation.undo(labels), dtype=np.uint8)
 
-    def scores_on_file_grid(
-        self, scores: NDArray[np.float32], origin: Shape3D = (0, 0, 0)
+    def score_on_file_grid(
+        self, scores: NDArray[np.float32], value: int, origin: Shape3D = (0, 0, 0)
     ) -> NDArray[np.float32]:
-        """Bring class scores to the file's own grid: those that ``labels_on_file_grid`` compares.
+        """Bring the score of one class to the file's own grid: what ``labels_on_file_grid`` compares.
 
         Args:
             scores: One map per class, background first, shape (classes, x, y, z), of the grid or a box of it;
                 outside of it stand 1 for the background and 0 for the others.
+            value: The class.
             origin: First voxel of that box.
 
         Returns:
-            The maps in file order, shape (classes, x, y, z), float32. Their largest is the class in the label map;
-            of equal ones the first.
+            The map in file order, shape (x, y, z), float32. The class whose map is the largest is the one in the
+            label map; of equal ones the first.
         """
         box = self._native_box(scores.shape[1:], origin)
-        maps = []
-        for value, score in enumerate(scores):
-            whole = np.full(self.native_shape, 1.0 if value == 0 else 0.0, dtype=np.float32)
-            whole[box] = self._at_native_spacing(score, origin, box)
-            maps.append(np.asarray(self.reorientation.undo(whole), dtype=np.float32))
-        return np.stack(maps)
+        whole = np.full(self.native_shape, 1.0 if value == 0 else 0.0, dtype=np.float32)
+        whole[box] = self._at_native_spacing(scores[value], origin, box)
+        return np.asarray(self.reorientation.undo(whole), dtype=np.float32)
 
     def _native_box(self, shape: tuple[int, ...], origin: Shape3D) -> tuple[slice, ...]:
         """Return the native voxels whose nearest working voxel lies in a box; all of them for the whole grid."""

@@ -9,6 +9,7 @@ from segtrail.report.attachments import describe_attachment, read_attachments
 from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.calibration import calibration_section
 from segtrail.report.sections.configuration import configuration_section
 from segtrail.report.sections.data import data_section
 from segtrail.report.sections.guard import guard_section
@@ -123,6 +124,7 @@ def _parts(contents: RunContents) -> list[Part]:
         training_section(contents),
         regions_section(contents),
         spread_section(contents),
+        calibration_section(contents.calibration),
         cases_section(contents),
         guard_section(contents),
         pictures_section(contents),

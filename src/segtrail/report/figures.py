@@ -17,7 +17,7 @@ from segtrail.report.record_schema import EpochRow
 BLUE, ORANGE, GREEN, INK = "#0072B2", "#D55E00", "#009E73", "#222222"
 _SIZE_INCHES = (6.69, 1.75)
 _SMALL_SIZE_INCHES = (6.69, 1.35)
-_DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1, 1.5)))
+DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1, 1.5)))
 _HELPERS_IN_LEGEND = 6
 _MOST_MARKED_EPOCHS = 40
 _STYLE: dict[str, Any] = {
@@ -101,7 +101,7 @@ def draw_columns(history: Sequence[EpochRow], labels: Mapping[str, str], y_label
     def plot(axes: Axes) -> None:
         for place, (column, label) in enumerate(labels.items()):
             _plot_line(
-                axes, history, column, label, colours[place % len(colours)], _DASHES[place % len(_DASHES)]
+                axes, history, column, label, colours[place % len(colours)], DASHES[place % len(DASHES)]
             )
         axes.legend(loc="best", ncols=len(labels))
 
@@ -139,7 +139,7 @@ def draw_helper_losses(helpers: Mapping[str, Sequence[EpochRow]]) -> bytes:
 
     def plot(axes: Axes) -> None:
         for place, (name, history) in enumerate(helpers.items()):
-            colour, dashes = colours[place % len(colours)], _DASHES[place % len(_DASHES)]
+            colour, dashes = colours[place % len(colours)], DASHES[place % len(DASHES)]
             _plot_line(axes, history, "train_loss", name, colour, dashes)
         _start_at_zero(axes)
         if len(helpers) <= _HELPERS_IN_LEGEND:

@@ -316,6 +316,42 @@ class Inference(RecordPart):
     cases: list[InferenceCase]
 
 
+class CalibrationBin(RecordPart):
+    """Voxels that the network gives about one probability; the means are None where it holds none."""
+
+    voxels: int
+    mean_probability: float | None
+    share_of_class: float | None
+
+
+class PooledCalibration(RecordPart):
+    """How well the probabilities of one class fit, over the cases of one side."""
+
+    split: Side
+    class_name: str = Field(alias="class")
+    cases: int
+    error: float
+    bias: float
+    bins: list[CalibrationBin]
+
+
+class CaseCalibration(RecordPart):
+    """How well the probabilities of one class fit in one case."""
+
+    case: str
+    split: Side
+    class_name: str = Field(alias="class")
+    error: float
+
+
+class Calibration(RecordPart):
+    """calibration.json."""
+
+    margin_mm: float
+    cases: list[CaseCalibration]
+    pooled: list[PooledCalibration]
+
+
 class Use(RecordPart):
     """One time that test cases were measured."""
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from segtrail.config.quick_yaml import load_quickly
 from segtrail.errors import InputError
+from segtrail.evaluation.calibration import FILE_NAME as CALIBRATION
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
@@ -22,6 +23,7 @@ from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
 from segtrail.report.card_text import CardText, read_card_text
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import (
+    Calibration,
     CaseRow,
     EpochRow,
     ExampleList,
@@ -81,6 +83,7 @@ class RunContents:
         config: config_resolved.yaml.
         regions: regions.json; None without the file, as in a run with one stage.
         inference: inference.json.
+        calibration: calibration.json; None without the file, as in runs of older versions and of other programs.
         provenance: provenance/provenance.json; None without the file, as in runs of older versions.
         test_uses: test_uses.json; None without the file, as in runs without test cases.
         training_configuration: training_configuration.json; None without the file, as in runs of segtrail itself.
@@ -99,6 +102,7 @@ class RunContents:
     config: Mapping[str, Any] | None
     regions: Regions | None = None
     inference: Inference | None = None
+    calibration: Calibration | None = None
     provenance: Provenance | None = None
     test_uses: UsesOfTestSet | None = None
     training_configuration: Mapping[str, Any] | None = None
@@ -163,6 +167,7 @@ def read_run(run_dir: Path) -> RunContents:
         config=read_config(run_dir / "config_resolved.yaml"),
         regions=read_json_file(run_dir / "regions.json", Regions),
         inference=read_json_file(run_dir / "inference.json", Inference),
+        calibration=read_json_file(run_dir / CALIBRATION, Calibration),
         provenance=read_json_file(run_dir / FOLDER / FILE_NAME, Provenance),
         test_uses=read_json_file(run_dir / USES_FILE, UsesOfTestSet),
         training_configuration=_read_training_configuration(run_dir / CONFIGURATION_FILE),

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from segtrail.evaluation.calibration import FILE_NAME as CALIBRATION
 from segtrail.model_card.card import FILE_NAME as CARD
 from segtrail.record.manifest import ADDENDA, LEFT_BY_SYSTEMS, fingerprint
 from segtrail.record.program_hash import hash_program
@@ -19,7 +20,7 @@ from segtrail.sharing.inference import inference_rule, regions_rule
 from segtrail.sharing.origin import BILL_RULE, PACKAGES_RULE, PROVENANCE_RULE
 from segtrail.sharing.pseudonyms import Pseudonyms, draw_pseudonyms
 from segtrail.sharing.reasons import name_of_file
-from segtrail.sharing.results import USES_RULE, metrics_rule, share_cases, share_history
+from segtrail.sharing.results import USES_RULE, calibration_rule, metrics_rule, share_cases, share_history
 from segtrail.sharing.rules import LeftOut, Place, Rule
 from segtrail.sharing.run_record import run_rule
 from segtrail.sharing.salted_root import (
@@ -136,6 +137,7 @@ def _json_rules(terms: Terms) -> dict[str, Rule]:
         "run.json": run_rule(terms),
         _SUMMARY: dataset_rule(terms),
         "metrics_summary.json": metrics_rule(terms),
+        CALIBRATION: calibration_rule(terms),
         "inference.json": inference_rule(terms),
         "regions.json": regions_rule(terms),
         "test_uses.json": USES_RULE,

@@ -24,6 +24,7 @@ from segtrail.sharing.rules import (
     each,
     either,
     flag,
+    in_order,
     mapping,
     number,
     one_of,
@@ -96,6 +97,32 @@ def metrics_rule(terms: Terms) -> Rule:
             "bootstrap": mapping({"samples": number, "confidence": number, "seed": number, "method": text}),
             "definitions": by_name(_METRIC, _DEFINITION),
             "splits": by_name(one_of(*_SIDES), by_name(only(terms.classes), of_class)),
+        }
+    )
+
+
+def calibration_rule(terms: Terms) -> Rule:
+    """Return the rule for ``calibration.json``.
+
+    Args:
+        terms: What the copy holds.
+    """
+    measured = {
+        "split": one_of(*_SIDES),
+        "class": only(terms.classes),
+        **dict.fromkeys(("voxels", "error", "bias"), number),
+    }
+    edges = dict.fromkeys(("from", "to", "voxels"), number)
+    means = dict.fromkeys(("mean_probability", "share_of_class"), or_null(number))
+    of_case = mapping({"case": renamed(terms.pseudonyms.cases), **measured})
+    of_pool = mapping({"cases": number, **measured, "bins": each(mapping({**edges, **means}))})
+    return mapping(
+        {
+            "schema_version": number,
+            "definition": text,
+            "margin_mm": number,
+            "cases": in_order(of_case, _side_and_case),
+            "pooled": each(of_pool),
         }
     )
 
