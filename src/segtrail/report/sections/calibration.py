@@ -10,8 +10,9 @@ from segtrail.report.wording import SIDE_NAMES, format_count
 _MOST_LINES = 6
 _MOST_ROWS_TOGETHER = 12
 _HOW_TO_READ = (
-    "How to read it: on the grey line, of the voxels that the network gives 70 %, 70 % are of the class. Below the "
-    "line it is too sure of itself, above it too cautious. On the right, how many voxels stand behind each point, on a "
+    "How to read it: on the grey line, of the voxels that the network gives 70 %, 70 % are of the class; below "
+    "it, fewer are than the network says, above it more. A curve flatter than the line is that of a network too sure "
+    "of itself, a steeper one that of one too cautious. On the right, how many voxels stand behind each point, on a "
     "logarithmic scale."
 )
 
