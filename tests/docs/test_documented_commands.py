@@ -72,7 +72,7 @@ WORK = {
     "prediction.predict_run": {"predict_run": "predict"},
     "experiment.check_data": {"check_data": "check"},
     "onboarding.initialise": {"initialise": "init"},
-    "report.make": {"make_report": "report"},
+    "report.make": {"make_reports": "report"},
     "model_card.answers": {"read_answers": "card --answers"},
     "model_card.completion": {"latest_card": "card"},
     "record.uses_of_test_set": {"find_uses": "test-uses"},

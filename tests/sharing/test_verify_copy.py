@@ -76,6 +76,7 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
     ("a file gone", lambda copy: (copy / "history.csv").unlink(), "history.csv is missing"),
     ("a file added", write("more.txt"), "more.txt was added"),
     ("a report added", write("report.pdf"), "report.pdf was added"),
+    ("a web page added", write("report.html"), "report.html was added"),
     ("an addendum", write("addenda/notes.txt"), "addenda/notes.txt was added"),
     ("the manifest gone", lambda copy: (copy / "manifest.json").unlink(), "manifest.json is missing"),
     ("a weight cut off", write("checkpoints/best.pt", b""), "checkpoints/best.pt was truncated"),
