@@ -134,6 +134,11 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
     ),
     ("share.json too deep to read", write("share.json", b"[" * 200_000), "share.json can't be read"),
     ("the card", replace_text("model_card.md", "research use only", "any use"), "model_card.md was"),
+    (
+        "the methods, listed anew",
+        listed(replace_text("methods.md", "The batch size was 2", "The batch size was 9")),
+        "methods.md is not what the other files of the run give",
+    ),
 ]
 
 

@@ -24,6 +24,8 @@ from segtrail.audit.facts import check_facts
 from segtrail.audit.files import TITLE as FILES_TITLE
 from segtrail.audit.files import check_files
 from segtrail.audit.folder import find_strange
+from segtrail.audit.methods_text import TITLE as METHODS_TITLE
+from segtrail.audit.methods_text import check_methods
 from segtrail.audit.model_card import TITLE as CARD_TITLE
 from segtrail.audit.model_card import check_model_card
 from segtrail.audit.numbers import (
@@ -237,6 +239,7 @@ def _list_checks(
         Check("history", HISTORY_TITLE, lambda: check_history(run_dir, entries)),
         Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
         Check("model_card", CARD_TITLE, lambda: check_model_card(run_dir)),
+        Check("methods", METHODS_TITLE, lambda: check_methods(run_dir)),
         Check("data", DATA_TITLE, data),
     ]
 

@@ -4,6 +4,7 @@ from segtrail.config.load import load_config
 from segtrail.errors import InputError
 from segtrail.experiment.disk_errors import told_of_disk
 from segtrail.experiment.timing import Spent, timed
+from segtrail.methods_text.text import write_methods
 from segtrail.model_card.card import write_card
 from segtrail.progress import Narrator
 from segtrail.provenance.folder import remove_unknown_provenance
@@ -56,6 +57,7 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
     remove_empty_folders(folder.path)
     write_uses(folder.path)
     write_card(folder.path)
+    write_methods(folder.path)
     return _close(folder, narrator, with_report=with_report)
 
 
