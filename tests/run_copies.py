@@ -19,7 +19,7 @@ def unseal(run: Path) -> Path:
     later = ("files listed", "report made", "sealed")
     kept = [line for line in lines if json.loads(line)["action"] not in later]
     (run / "journal.jsonl").write_bytes(b"".join(kept))
-    for name in ("manifest.json", "report.pdf"):
+    for name in ("manifest.json", "report.pdf", "report.html"):
         (run / name).unlink()
     (run / "addenda").rmdir()
     return run

@@ -57,7 +57,7 @@ def _examine_package(name: str) -> Diagnosis:
         return Diagnosis(name, "good", version(name))
     except PackageNotFoundError:
         remedy = (
-            "Install it with `pip install typst`, or train with report.enabled=false and make the report elsewhere."
+            "Install it with `pip install typst`; without it a run has report.html but no report.pdf."
             if name == "typst"
             else "Install segtrail again with the command of the README."
         )

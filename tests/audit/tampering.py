@@ -138,6 +138,11 @@ def _raise_mean(content: Any) -> None:
     content["splits"]["val"]["ball"]["metrics"]["dice"]["mean"] = 0.99
 
 
+def hashes_of_reports(run: Path) -> dict[str, str]:
+    reports = [run / name for name in ("report.pdf", "report.html")]
+    return {report.name: hash_file(report) for report in reports if report.exists()}
+
+
 def reseal(*changes: Change) -> Change:
     """Change a run, then manifest and the seal, so that all hashes fit but those in the journal's other lines."""
 
@@ -148,11 +153,10 @@ def reseal(*changes: Change) -> Change:
         for one in changes:
             one(run)
         fingerprint = write_manifest(run, hash_tensors)
-        report = run / "report.pdf"
         *lines, seal = (run / JOURNAL).read_text(encoding="utf-8").splitlines()
         entry = json.loads(seal)
         entry["details"]["manifest_sha256"] = fingerprint
-        entry["details"]["report_sha256"] = {report.name: hash_file(report)} if report.exists() else {}
+        entry["details"]["report_sha256"] = hashes_of_reports(run)
         text = "\n".join([*lines, json.dumps(entry, separators=(",", ":"))]) + "\n"
         (run / JOURNAL).write_text(text, encoding="utf-8", newline="\n")
 
@@ -185,7 +189,7 @@ def write_on(*lines: tuple[str, dict[str, Any]]) -> Change:
         for action, details in lines:
             journal.write(action, **details)
         seal = {"manifest_sha256": write_manifest(run, hash_tensors)}
-        journal.write("sealed", **seal, report_sha256={"report.pdf": hash_file(run / "report.pdf")})
+        journal.write("sealed", **seal, report_sha256=hashes_of_reports(run))
 
     return change
 
@@ -222,6 +226,7 @@ def write(name: str, content: bytes) -> Change:
 def forge_distances(run: Path) -> None:
     """Forge HD95 in the table, and all that summary and model card say of it."""
     from segtrail.evaluation.statistics import summarise
+    from segtrail.methods_text.text import write_methods
     from segtrail.model_card.card import write_card
 
     change_cell("metrics_cases.csv", "hd95_mm", "0.5")(run)
@@ -234,17 +239,21 @@ def forge_distances(run: Path) -> None:
     summary["splits"]["val"]["ball"]["metrics"]["hd95_mm"] = forged
     path.write_text(json.dumps(summary, indent=2), encoding="utf-8")
     write_card(run)
+    write_methods(run)
 
 
-def make_report_anew(run: Path) -> None:
-    """Write a report that fits the folder as it is now, over the one that is there."""
+def make_reports_anew(run: Path) -> None:
+    """Write reports that fit the folder as it is now, over those that are there."""
     from segtrail.report.document import build_document
     from segtrail.report.run_contents import read_run
     from segtrail.report.typeset import typeset
+    from segtrail.report.web_page import write_web_page
 
     contents = read_run(run)
+    document = build_document(contents)
     moment = contents.run.ended_utc or contents.run.created_utc
-    (run / "report.pdf").write_bytes(typeset(build_document(contents), moment))
+    (run / "report.pdf").write_bytes(typeset(document, moment))
+    (run / "report.html").write_bytes(write_web_page(document))
 
 
 def chain_anew(run: Path, change: Change) -> None:
@@ -257,7 +266,7 @@ def chain_anew(run: Path, change: Change) -> None:
     write_manifest(run, hash_tensors)
     report = run / "report.pdf"
     if report.exists() and hash_file(report) == before[report]:
-        make_report_anew(run)
+        make_reports_anew(run)
     text = (run / JOURNAL).read_text(encoding="utf-8")
     for path, old in before.items():
         if path.exists() and path.name != JOURNAL:
@@ -372,7 +381,9 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
     ("a picture", flip_a_byte("examples/best_case_2.png"), "examples/best_case_2.png was edited"),
     ("the report", append("report.pdf", b" "), "report.pdf was edited"),
     ("the report gone", remove("report.pdf"), "report.pdf is missing"),
-    ("a second report", add("report.html"), "report.html was added"),
+    ("the web page", append("report.html", b" "), "report.html was edited"),
+    ("the web page gone", remove("report.html"), "report.html is missing"),
+    ("a third report", add("report.docx"), "report.docx was added"),
     ("a file by a link", make_link("train.log"), "train.log is a link"),
     ("the manifest", edit_text("manifest.json", '"bytes": ', '"bytes":  '), "manifest.json was edited"),
     ("the manifest gone", remove("manifest.json"), "manifest.json is missing"),
@@ -498,6 +509,7 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
         "of which the journal knows nothing",
     ),
     ("a forged report, and sealed again", reseal(append("report.pdf", b" ")), "holds another report than"),
+    ("a forged web page, and sealed again", reseal(append("report.html", b" ")), "holds another report than"),
     ("the report gone, and sealed again", reseal(remove("report.pdf")), "holds another report than"),
     (
         "a weight, and sealed again",

@@ -176,7 +176,7 @@ def test_an_addendum_that_was_written_over_is_named(run: Path, segtrail: Command
 
 
 def test_a_run_whose_journal_was_removed_is_not_sealed_again(run: Path, segtrail: Command) -> None:
-    for name in ("journal.jsonl", "manifest.json", "report.pdf"):
+    for name in ("journal.jsonl", "manifest.json", "report.pdf", "report.html"):
         (run / name).unlink()
     result = segtrail("seal", run)
     assert result.exit_code == 2
@@ -265,7 +265,7 @@ def test_a_run_that_is_not_finished_does_not_hold(
     def refuse(_: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(seal_run, "make_report", refuse)
+    monkeypatch.setattr(seal_run, "make_reports", refuse)
     segtrail("train", tiny_config, "train.max_epochs=1")
     (run,) = (tmp_path / "outputs" / "runs").iterdir()
     assert segtrail("verify", run).exit_code == 1
@@ -288,8 +288,9 @@ def test_a_sealed_run_is_read_only(quick_run_dir: Path) -> None:
 
 @pytest.mark.requirement("REC-07")
 def test_a_report_made_again_is_the_same_file(run: Path, segtrail: Command) -> None:
-    result = segtrail("report", run, "--json")
-    assert json.loads(result.stdout)["report"] == str(run / "report.pdf")
+    answer = json.loads(segtrail("report", run, "--json").stdout)
+    assert answer["report"] == str(run / "report.pdf")
+    assert answer["web_page"] == str(run / "report.html")
     assert segtrail("verify", run).exit_code == 0
 
 
@@ -299,14 +300,18 @@ def test_another_report_comes_to_the_addenda(
 ) -> None:
     from segtrail.report import make
 
-    before = (run / "report.pdf").read_bytes()
+    before = [(run / name).read_bytes() for name in ("report.pdf", "report.html")]
     monkeypatch.setattr(make, "typeset", lambda *_: b"%PDF of another version")
-    path = Path(json.loads(segtrail("report", run, "--json").stdout)["report"])
-    assert path.parent == run / "addenda"
-    assert (run / "report.pdf").read_bytes() == before
+    monkeypatch.setattr(make, "write_web_page", lambda *_: b"<!DOCTYPE html> of another version")
+    answer = json.loads(segtrail("report", run, "--json").stdout)
+    paths = [Path(answer[kind]) for kind in ("report", "web_page")]
+    assert [path.parent for path in paths] == [run / "addenda"] * 2
+    assert [path.suffix for path in paths] == [".pdf", ".html"]
+    assert [(run / name).read_bytes() for name in ("report.pdf", "report.html")] == before
+    assert json.loads(segtrail("report", run, "--json").stdout) == answer
     result = segtrail("verify", run)
     assert result.exit_code == 0, result.stdout
-    path.write_bytes(b"edited")
+    paths[1].write_bytes(b"edited")
     assert segtrail("verify", run).exit_code == 1
 
 

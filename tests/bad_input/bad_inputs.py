@@ -753,6 +753,14 @@ RUNS = [
         lambda bench: ["card", bench.run(), "--template", "data/dataset.json"],
     ),
     BadInput("model_card.md damaged", "card", "is no text in UTF-8", 2, _damaged_card),
+    BadInput(
+        *("a text over a file", "methods --output", "is there already, and is kept", 2),
+        lambda bench: ["methods", bench.run(), "--output", "data/dataset.json"],
+    ),
+    BadInput(
+        *("a text with the name of the bibliography", "methods --output", "Name a file for the text", 2),
+        lambda bench: ["methods", bench.run(), "--output", "methods.bib"],
+    ),
     BadInput("no test cases", "test-uses", "has no test cases", 2, _without_test_cases),
 ]
 

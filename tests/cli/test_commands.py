@@ -50,7 +50,7 @@ def test_the_runbook_commands_train_and_report(tmp_path: Path, tiny_config: Path
     before = (run / "report.pdf").read_bytes()
     reported = run_python("scripts/04_make_pdf_report.py", "--run_dir", str(run))
     assert reported.returncode == 0, reported.stderr
-    assert reported.stdout.strip() == f"Report: {run / 'report.pdf'}"
+    assert reported.stdout.splitlines() == [f"Report: {run / name}" for name in ("report.pdf", "report.html")]
     assert (run / "report.pdf").read_bytes() == before
 
 

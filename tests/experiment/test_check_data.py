@@ -32,7 +32,7 @@ def test_a_sound_data_set_passes_and_leaves_report_sheet_and_answer(tmp_path, ma
     result = check(make_dataset(3))
     assert result.exit_code == 0, result.stderr
     assert sorted(path.name for path in written(tmp_path).iterdir()) == [
-        *("checks.json", "dataset_report.pdf", "montage.png")
+        *("checks.json", "dataset_report.html", "dataset_report.pdf", "montage.png")
     ]
     assert json.loads((written(tmp_path) / "checks.json").read_text("utf-8"))["status"] == "passed"
     assert "files-readable, error, nothing" in result.stdout
@@ -194,12 +194,16 @@ def test_class_names_without_a_glyph_are_replaced_in_the_report(tmp_path, make_d
     assert (written(tmp_path) / "dataset_report.pdf").is_file()
 
 
-def test_without_typst_the_answer_and_the_sheet_are_there(tmp_path, make_dataset, check, monkeypatch):
+def test_without_typst_the_answer_the_sheet_and_the_web_page_are_there(
+    tmp_path, make_dataset, check, monkeypatch
+):
     monkeypatch.setitem(sys.modules, "typst", None)
     result = check(make_dataset(1))
     assert result.exit_code == 0, result.stderr
     assert "pip install typst" in result.stdout
-    assert sorted(path.name for path in written(tmp_path).iterdir()) == ["checks.json", "montage.png"]
+    assert sorted(path.name for path in written(tmp_path).iterdir()) == [
+        *("checks.json", "dataset_report.html", "montage.png")
+    ]
 
 
 def test_names_can_not_take_over_the_terminal(make_dataset, check):

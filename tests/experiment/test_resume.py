@@ -509,7 +509,7 @@ def test_a_finished_run_killed_when_it_was_taken_up_can_be_sealed(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(seal_run, "make_report", fail)
+        patch.setattr(seal_run, "make_reports", fail)
         assert segtrail("train", tiny_config).exit_code == 1
     run = only_run(tmp_path)
     with monkeypatch.context() as patch, pytest.raises(Killed):

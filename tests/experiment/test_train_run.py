@@ -28,6 +28,7 @@ CONTRACT = (
     "checkpoints/last.pt",
     "examples/examples.json",
     "report.pdf",
+    "report.html",
 )
 
 

@@ -194,7 +194,7 @@ def test_a_run_that_is_not_sealed_takes_no_answers(
     def refuse(_: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(seal_run, "make_report", refuse)
+    monkeypatch.setattr(seal_run, "make_reports", refuse)
     segtrail("train", tiny_config, "train.max_epochs=1")
     (run,) = (tmp_path / "outputs" / "runs").iterdir()
     result = segtrail("card", run, "--answers", answer(run, contact="A. Name"))

@@ -3,10 +3,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_reports import make_report
 from pypdf import PdfReader, PdfWriter
 
 from segtrail.errors import InputError
-from segtrail.report.make import make_report
+from segtrail.report.make import make_reports
 
 
 def read_text(path: Path) -> str:
@@ -195,7 +196,7 @@ def test_making_a_report_leaves_nothing_else_behind(make_run):
     run = make_run()
     before = sorted(run.path.rglob("*"))
     make_report(run.path)
-    assert sorted(run.path.rglob("*")) == sorted([*before, run.path / "report.pdf"])
+    assert sorted(run.path.rglob("*")) == sorted([*before, run.path / "report.html", run.path / "report.pdf"])
 
 
 def test_sixty_cases_three_classes_and_a_test_side_fill_pages_under_repeated_headers(make_run):
@@ -370,10 +371,14 @@ def test_a_folder_without_run_json_is_no_run_folder(tmp_path):
         make_report(tmp_path)
 
 
-def test_without_typst_the_way_to_get_it_is_named(make_run, monkeypatch):
+def test_without_typst_the_web_page_is_made_and_no_older_pdf_stays(make_run, monkeypatch):
+    run = make_run()
+    make_report(run.path)
     monkeypatch.setitem(sys.modules, "typst", None)
-    with pytest.raises(InputError, match="pip install typst"):
-        make_report(make_run().path)
+    reports = make_reports(run.path)
+    assert reports.pdf is None
+    assert reports.web_page == run.path / "report.html"
+    assert not (run.path / "report.pdf").exists()
 
 
 def test_a_failed_report_leaves_the_old_one(make_run):

@@ -3,10 +3,10 @@ import subprocess
 import sys
 
 import pytest
+from made_reports import make_report
 from pypdf import PdfReader
 
 from segtrail.errors import InputError
-from segtrail.report.make import make_report
 
 UNSURE = {"reason": "low_confidence", "evidence": "It is unsure (0.60).", "action": "widened"}
 ODD_VOLUME = {"reason": "volume", "evidence": "It found 400 mL of left atrium.", "action": "kept"}
@@ -187,8 +187,8 @@ def test_a_damaged_record_of_regions_is_named(staged_run):
 
 def test_a_report_of_stages_imports_neither_torch_nor_scipy(staged_run):
     program = (
-        "import sys; from pathlib import Path; from segtrail.report.make import make_report; "
-        f"make_report(Path({str(staged_run.path)!r})); "
+        "import sys; from pathlib import Path; from segtrail.report.make import make_reports; "
+        f"make_reports(Path({str(staged_run.path)!r})); "
         "print([name for name in ('torch', 'monai', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

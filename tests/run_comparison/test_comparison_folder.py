@@ -50,7 +50,7 @@ def test_the_same_runs_give_the_same_bytes(
     for name in ("one", "two"):
         answer = segtrail("compare", *pair, *options, "--output", tmp_path / name)
         assert answer.exit_code == 0, answer.stderr
-    names = ["comparison.json", "comparison.pdf", "comparison_cases.csv"]
+    names = ["comparison.html", "comparison.json", "comparison.pdf", "comparison_cases.csv"]
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == names
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -180,4 +180,4 @@ def test_the_main_metric_is_the_first_that_was_asked_for(pair: tuple[Path, Path]
 
 def test_the_terminal_names_the_document(pair: tuple[Path, Path], tmp_path: Path, segtrail: Command) -> None:
     answer = segtrail("compare", *pair, "--output", tmp_path / "made")
-    assert answer.stdout.rstrip().endswith(str(tmp_path / "made" / "comparison.pdf"))
+    assert answer.stdout.rstrip().endswith(str(tmp_path / "made" / "comparison.html"))

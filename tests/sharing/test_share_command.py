@@ -106,6 +106,8 @@ def test_the_copy_holds_these_files_and_no_others(shared: tuple[Path, Path]) -> 
         "manifest.json",
         "metrics_cases.csv",
         "metrics_summary.json",
+        "methods.bib",
+        "methods.md",
         "model_card.md",
         "provenance/code.zip",
         "provenance/packages.json",

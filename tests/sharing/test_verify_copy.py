@@ -76,6 +76,7 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
     ("a file gone", lambda copy: (copy / "history.csv").unlink(), "history.csv is missing"),
     ("a file added", write("more.txt"), "more.txt was added"),
     ("a report added", write("report.pdf"), "report.pdf was added"),
+    ("a web page added", write("report.html"), "report.html was added"),
     ("an addendum", write("addenda/notes.txt"), "addenda/notes.txt was added"),
     ("the manifest gone", lambda copy: (copy / "manifest.json").unlink(), "manifest.json is missing"),
     ("a weight cut off", write("checkpoints/best.pt", b""), "checkpoints/best.pt was truncated"),
@@ -133,6 +134,11 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
     ),
     ("share.json too deep to read", write("share.json", b"[" * 200_000), "share.json can't be read"),
     ("the card", replace_text("model_card.md", "research use only", "any use"), "model_card.md was"),
+    (
+        "the methods, listed anew",
+        listed(replace_text("methods.md", "The batch size was 2", "The batch size was 9")),
+        "methods.md is not what the other files of the run give",
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ from segtrail.errors import InputError
 from segtrail.record.hashing import hash_file, hash_text_file
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Entry, find_breaks, find_cut, read_journal
-from segtrail.record.manifest import ADDENDA, LEFT_BY_SYSTEMS, REPORT, TEXT_SUFFIXES, fingerprint
+from segtrail.record.manifest import ADDENDA, LEFT_BY_SYSTEMS, REPORTS, TEXT_SUFFIXES, fingerprint
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.notes import NOTED
 from segtrail.record.run_folder import LOCK_FILE
@@ -48,7 +48,7 @@ def check_journal(run_dir: Path) -> tuple[Outcome, list[Entry]]:
 
 
 def check_seal(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
-    """Compare manifest and report with the hashes that the seal holds.
+    """Compare manifest and reports with the hashes that the seal holds.
 
     Args:
         run_dir: The run folder.
@@ -67,7 +67,7 @@ def check_seal(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
         faults.append(f"{MANIFEST} was edited: its SHA-256 is not the one in the seal")
     reports = dict(details.get("report_sha256") or {})
     for name, sha256 in reports.items():
-        if name != REPORT:
+        if name not in REPORTS:
             faults.append(f"the seal names {name}, which is no report of a run")
         elif not (run_dir / name).is_file():
             faults.append(f"{name} is missing")

@@ -1,17 +1,18 @@
-"""What lies in the report of a run, against the files beside it."""
+"""What lies in the reports of a run, against the files beside them."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from segtrail.audit.outcome import Outcome
-from segtrail.record.manifest import REPORT, as_written
+from segtrail.record.manifest import REPORT, WEB_REPORT, as_written
+from segtrail.report.carried_files import read_carried_files
 
 TITLE = "The files in the report are those of the run"
 
 
 def check_report(run_dir: Path) -> Outcome:
-    """Compare the files that are attached to ``report.pdf`` with those of the folder.
+    """Compare the files that ``report.pdf`` and ``report.html`` carry with those of the folder.
 
     Args:
         run_dir: The run folder.
@@ -19,24 +20,31 @@ def check_report(run_dir: Path) -> Outcome:
     Returns:
         A fault for each that is another one.
     """
-    if not (run_dir / REPORT).is_file():
+    reports = [name for name in _READERS if (run_dir / name).is_file()]
+    if not reports:
         return Outcome.not_checked("report", TITLE, "the run has no report")
-    try:
-        attached = _read_attachments((run_dir / REPORT).read_bytes())
-    except Exception as error:  # whoever edited a PDF chose what reading it raises
-        return Outcome("report", TITLE, "fail", (f"{REPORT} can't be read: {type(error).__name__}",))
-    if not attached:
+    faults: list[str] = []
+    carried: set[str] = set()
+    for report in reports:
+        try:
+            attached = _READERS[report]((run_dir / report).read_bytes())
+        except Exception as error:  # whoever edited a report chose what reading it raises
+            faults.append(f"{report} can't be read: {type(error).__name__}")
+            continue
+        faults += _faults(run_dir, report, attached)
+        carried |= attached.keys()
+    if not carried and not faults:
         return Outcome.not_checked("report", TITLE, "it carries none; a version that attached none made it")
-    return Outcome.of_faults("report", TITLE, list(_faults(run_dir, attached)), ", ".join(sorted(attached)))
+    return Outcome.of_faults("report", TITLE, faults, ", ".join(sorted(carried)))
 
 
-def _faults(run_dir: Path, attached: Mapping[str, bytes]) -> Iterator[str]:
+def _faults(run_dir: Path, report: str, attached: Mapping[str, bytes]) -> Iterator[str]:
     for name, content in attached.items():
         path = run_dir / name
         if path.parent != run_dir or not path.is_file():
-            yield f"{REPORT} carries {name}, which the run does not have"
+            yield f"{report} carries {name}, which the run does not have"
         elif as_written(path) != content:
-            yield f"{REPORT} carries another {name} than the run has"
+            yield f"{report} carries another {name} than the run has"
 
 
 def _read_attachments(pdf: bytes) -> dict[str, bytes]:
@@ -45,3 +53,9 @@ def _read_attachments(pdf: bytes) -> dict[str, bytes]:
     return {
         name: contents[0] for name, contents in PdfReader(io.BytesIO(pdf)).attachments.items() if contents
     }
+
+
+_READERS: Mapping[str, Callable[[bytes], dict[str, bytes]]] = {
+    REPORT: _read_attachments,
+    WEB_REPORT: read_carried_files,
+}

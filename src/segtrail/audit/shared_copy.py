@@ -11,6 +11,8 @@ from segtrail.audit.data import TITLE as DATA_TITLE
 from segtrail.audit.facts import TITLE as FACTS_TITLE
 from segtrail.audit.files import TITLE as FILES_TITLE
 from segtrail.audit.files import check_files
+from segtrail.audit.methods_text import TITLE as METHODS_TITLE
+from segtrail.audit.methods_text import check_methods
 from segtrail.audit.model_card import TITLE as CARD_TITLE
 from segtrail.audit.model_card import check_model_card
 from segtrail.audit.numbers import (
@@ -30,7 +32,7 @@ from segtrail.record.manifest import ADDENDA, as_written, listed_paths
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import SHARE_FILE
 from segtrail.record.signature import SIGNATURE
-from segtrail.sharing.contents import CODE, apply_rules
+from segtrail.sharing.contents import CODE, MADE_AGAIN, apply_rules
 from segtrail.sharing.pseudonyms import CASE_PATTERN, GROUP_PATTERN, Pseudonyms
 from segtrail.sharing.reasons import UNKNOWN, reason_for
 from segtrail.sharing.rules import LeftOut
@@ -45,7 +47,7 @@ _HISTORY_TITLE = "History, summary and configuration tell the same"
 _ADDENDA_TITLE = "Nothing but a signature was added"
 _NO_JOURNAL = "a shared copy has no journal; --original RUN compares it with the run, where that lies"
 _WITHOUT_JOURNAL = (("journal", JOURNAL_TITLE), ("seal", SEAL_TITLE), ("facts", FACTS_TITLE))
-_FREE = (SHARE_FILE, "model_card.md", CODE, WEIGHTS)
+_FREE = (SHARE_FILE, *MADE_AGAIN, CODE, WEIGHTS)
 
 
 def list_copy_checks(
@@ -73,6 +75,7 @@ def list_copy_checks(
         Check("metrics", METRICS_TITLE, lambda: _check_metrics(folder)),
         Check("calibration", CALIBRATION_TITLE, lambda: check_calibration(folder)),
         Check("model_card", CARD_TITLE, lambda: check_model_card(folder)),
+        Check("methods", METHODS_TITLE, lambda: check_methods(folder)),
         Check("original", ORIGINAL_TITLE, lambda: check_original(folder, hospital)),
         Check("data", DATA_TITLE, lambda: check_data_root(folder, hospital)),
     ]

@@ -26,6 +26,8 @@ from segtrail.audit.facts import check_facts
 from segtrail.audit.files import TITLE as FILES_TITLE
 from segtrail.audit.files import check_files
 from segtrail.audit.folder import find_strange
+from segtrail.audit.methods_text import TITLE as METHODS_TITLE
+from segtrail.audit.methods_text import check_methods
 from segtrail.audit.model_card import TITLE as CARD_TITLE
 from segtrail.audit.model_card import check_model_card
 from segtrail.audit.numbers import (
@@ -240,6 +242,7 @@ def _list_checks(
         Check("metrics", METRICS_TITLE, lambda: check_metrics(run_dir)),
         Check("calibration", CALIBRATION_TITLE, lambda: check_calibration(run_dir)),
         Check("model_card", CARD_TITLE, lambda: check_model_card(run_dir)),
+        Check("methods", METHODS_TITLE, lambda: check_methods(run_dir)),
         Check("data", DATA_TITLE, data),
     ]
 

@@ -25,7 +25,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for comparison.pdf, comparison.json and comparison_cases.csv.",
+            help="Folder for comparison.pdf, comparison.html, comparison.json and comparison_cases.csv.",
             show_default=False,
         ),
     ] = None,
@@ -84,7 +84,7 @@ def _print(comparison: "RunComparison", folder: Path | None) -> None:
 
     print_comparison(comparison, narrator_for(as_json=False))
     if folder is not None:
-        typer.echo(f"Comparison: {folder / 'comparison.pdf'}")
+        typer.echo(f"Comparison: {folder / 'comparison.html'}")
 
 
 def _known_side(name: str | None) -> Literal["val", "test"] | None:

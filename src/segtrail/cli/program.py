@@ -14,6 +14,7 @@ from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.export_commands import export
 from segtrail.cli.machine_commands import doctor
+from segtrail.cli.methods_commands import methods
 from segtrail.cli.record_commands import seal, verify
 from segtrail.cli.recording_commands import record
 from segtrail.cli.repeat_commands import reproduce
@@ -59,6 +60,7 @@ for command in (
     signoff,
     tag,
     card,
+    methods,
     test_uses,
     doctor,
 ):

@@ -113,19 +113,24 @@ def report(
     output_root: OutputRoot = Path("outputs"),
     as_json: Json = False,
 ) -> None:
-    """Make the PDF report of a run again, from the run folder alone."""
+    """Make the report of a run again, as PDF and as web page, from the run folder alone."""
     with sentences_for_errors(as_json) as answers:
         from segtrail.record.run_folder import find_run
 
         folder = find_run(run, output_root)
 
-        from segtrail.report.make import make_report
+        from segtrail.report.make import make_reports
+        from segtrail.report.typeset import NO_TYPST
 
-        path = make_report(folder.path)
+        reports = make_reports(folder.path)
+        if reports.pdf is None:
+            raise InputError(f"{reports.web_page} was made. {NO_TYPST}")
         if as_json:
-            print_json({"schema_version": 1, "run_id": folder.run_id, "report": str(path)}, answers)
+            paths = {"report": str(reports.pdf), "web_page": str(reports.web_page)}
+            print_json({"schema_version": 1, "run_id": folder.run_id, **paths}, answers)
         else:
-            typer.echo(f"Report: {path}")
+            typer.echo(f"Report: {reports.pdf}")
+            typer.echo(f"Report: {reports.web_page}")
 
 
 def _known_checkpoint(name: str) -> Literal["best", "last"]:

@@ -294,7 +294,7 @@ class RegionConfig(Section):
 class ReportConfig(Section):
     """The report at the end."""
 
-    enabled: bool = Field(True, description="Make report.pdf when training ends.")
+    enabled: bool = Field(True, description="Make report.pdf and report.html when training ends.")
     page: Literal["a4", "letter"] = Field("a4", description="Its paper: a4, or US letter.")
     bootstrap_samples: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
         2000, description="Resamples behind each interval of a mean."

@@ -17,7 +17,8 @@ from segtrail.progress import Narrator
 from segtrail.record.disk import require_writable
 from segtrail.record.run_folder import claim_folder, utc_now
 from segtrail.report.dataset_report import build_dataset_document, montage_of
-from segtrail.report.typeset import import_typst, typeset
+from segtrail.report.typeset import has_typst, typeset
+from segtrail.report.web_page import write_web_page
 from segtrail.report.wording import format_count
 
 SCHEMA_VERSION = 1
@@ -42,7 +43,7 @@ class CheckRequest:
 
 
 def check_data(request: CheckRequest, narrator: Narrator) -> tuple[dict[str, Any], Path]:
-    """Check a data set, and write ``checks.json``, ``montage.png`` and ``dataset_report.pdf``.
+    """Check a data set, and write ``checks.json``, ``montage.png`` and the report as PDF and as web page.
 
     Args:
         request: What to check.
@@ -136,16 +137,17 @@ def _say_results(data: CheckedData, narrator: Narrator) -> None:
 def _write(folder: Path, data: CheckedData, answer: dict[str, Any], narrator: Narrator) -> None:
     write_json(folder / "checks.json", answer)
     write_bytes(folder / "montage.png", montage_of(data.scans, data.results))
-    try:
-        import_typst()
-    except InputError:
-        narrator.say(
-            f"The package typst is missing, so that {folder} holds no dataset_report.pdf: pip install typst."
-        )
-        return
     moment = datetime.fromisoformat(answer["created_utc"]).astimezone(UTC)
     document = build_dataset_document(
         data.description, data.scans, data.results, answer["dataset"]["fingerprint"], moment
     )
+    write_bytes(folder / "dataset_report.html", write_web_page(document))
+    narrator.say(f"Report: {folder / 'dataset_report.html'}")
+    if not has_typst():
+        (folder / "dataset_report.pdf").unlink(missing_ok=True)
+        narrator.say(
+            f"The package typst is missing, so that {folder} holds no dataset_report.pdf: pip install typst."
+        )
+        return
     write_bytes(folder / "dataset_report.pdf", typeset(document, moment))
     narrator.say(f"Report: {folder / 'dataset_report.pdf'}")

@@ -26,7 +26,7 @@ from segtrail.record.journal import read_journal
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import as_written, fingerprint
 from segtrail.record.run_folder import RunFolder
-from segtrail.report.typeset import import_typst
+from segtrail.report.typeset import NO_TYPST, has_typst
 
 
 def extend_run(
@@ -63,8 +63,8 @@ def extend_run(
         raise InputError(f"{parent.run_id} is not finished; without {', '.join(changes)} it is gone on with.")
     stage, done = str(earlier.last["stage"]), int(earlier.last["epoch"])
     _refuse_other_changes(config, changes, stage, done)
-    if config.report.enabled:
-        import_typst()
+    if config.report.enabled and not has_typst():
+        narrator.say(NO_TYPST)
     known = fingerprint(parent.path) if (parent.path / MANIFEST).is_file() else None
     with ExitStack() as claims:
         opened = open_run(config, narrator, claims)

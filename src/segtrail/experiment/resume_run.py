@@ -27,7 +27,7 @@ from segtrail.record.history import roll_back_history
 from segtrail.record.local_paths import remember_paths
 from segtrail.record.run_folder import RunFolder, utc_now
 from segtrail.record.seal import finish_seal, read_seal, remove_half_written
-from segtrail.report.typeset import import_typst
+from segtrail.report.typeset import NO_TYPST, has_typst
 from segtrail.report.wording import format_count
 from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.version import __version__
@@ -64,8 +64,8 @@ def resume_run(
     with folder.held(), ExitStack() as claims:
         _refuse_sealed(folder)
         interrupted = read_interrupted(folder, data_root)
-        if interrupted.config.report.enabled:
-            import_typst()
+        if interrupted.config.report.enabled and not has_typst():
+            narrator.say(NO_TYPST)
         opened = open_run(interrupted.config, narrator, claims, folder.path)
         differences = find_differences(folder, opened)
         refuse_different(folder, differences, allow_different=allow_different)

@@ -1,16 +1,17 @@
-"""The end of a run: its files are listed, the report names their fingerprint, the journal is closed over both."""
+"""The end of a run: its files are listed, the reports name their fingerprint, the journal is closed over both."""
 
 from segtrail.config.load import load_config
 from segtrail.errors import InputError
 from segtrail.experiment.disk_errors import told_of_disk
 from segtrail.experiment.timing import Spent, timed
+from segtrail.methods_text.text import write_methods
 from segtrail.model_card.card import write_card
 from segtrail.progress import Narrator
 from segtrail.provenance.folder import remove_unknown_provenance
 from segtrail.record.hashing import hash_file
 from segtrail.record.links import refuse_links
 from segtrail.record.manifest import FILE_NAME as MANIFEST
-from segtrail.record.manifest import REPORT, write_manifest
+from segtrail.record.manifest import REPORTS, write_manifest
 from segtrail.record.recorded_training import is_recorded
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import RunFolder
@@ -23,14 +24,14 @@ from segtrail.record.seal import (
     remove_half_written,
 )
 from segtrail.record.uses_of_test_set import write_uses
-from segtrail.report.make import make_report
+from segtrail.report.make import make_reports
 from segtrail.training.checkpoint import hash_tensors
 
 
 def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str:
-    """Make the report of a finished run and seal the folder; after a kill it is done again from the beginning.
+    """Make the reports of a finished run and seal the folder; after a kill it is done again from the beginning.
 
-    Nothing refers to itself: the manifest lists all files but report and journal, the report names the manifest's
+    Nothing refers to itself: the manifest lists all files but reports and journal, the reports name the manifest's
     hash, and the journal's last line holds the hashes of both.
 
     Args:
@@ -56,6 +57,7 @@ def seal_run(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str
     remove_empty_folders(folder.path)
     write_uses(folder.path)
     write_card(folder.path)
+    write_methods(folder.path)
     return _close(folder, narrator, with_report=with_report)
 
 
@@ -84,13 +86,15 @@ def _close(folder: RunFolder, narrator: Narrator, *, with_report: bool) -> str:
     fingerprint = write_manifest(folder.path, hash_tensors)
     folder.journal.write("files listed", manifest_sha256=fingerprint)
     reports = {}
-    if with_report or (folder.path / REPORT).exists():
+    if with_report or any((folder.path / name).exists() for name in REPORTS):
         spent = Spent()
         with timed(spent, "report"):
-            path = make_report(folder.path)
-        reports[REPORT] = hash_file(path)
+            made = make_reports(folder.path)
+        paths = [path for path in (made.pdf, made.web_page) if path is not None]
+        reports = {path.name: hash_file(path) for path in paths}
         folder.journal.write("report made", sha256=reports, seconds=spent.seconds["report"])
-        narrator.say(f"Report: {path}", logged=False)
+        for path in paths:
+            narrator.say(f"Report: {path}", logged=False)
     folder.journal.write(SEALED, manifest_sha256=fingerprint, report_sha256=reports)
     folder.remove_lock()
     make_read_only(folder.path)

@@ -10,7 +10,7 @@ from segtrail.experiment.opening import describe_start, opened_folder
 from segtrail.experiment.run_phases import FinishedRun, finish_run
 from segtrail.progress import Narrator
 from segtrail.record.run_folder import RunFolder
-from segtrail.report.typeset import import_typst
+from segtrail.report.typeset import NO_TYPST, has_typst
 
 
 def train_run(
@@ -38,8 +38,8 @@ def train_run(
         TrainingFailed: The training had to stop; the run folder says why.
         Interrupted: The user stopped it; the run folder is marked interrupted.
     """
-    if config.report.enabled:
-        import_typst()
+    if config.report.enabled and not has_typst():
+        narrator.say(NO_TYPST)
     with ExitStack() as claims:
         opened = open_run(config, narrator, claims)
         with opened_folder(opened, narrator, note, command or sys.argv) as folder:

@@ -13,11 +13,13 @@ from segtrail.record.run_folder import LOCK_FILE, read_json
 FILE_NAME = "manifest.json"
 ADDENDA = "addenda"
 REPORT = "report.pdf"
+WEB_REPORT = "report.html"
+REPORTS = (REPORT, WEB_REPORT)
 SCHEMA_VERSION = 1
 # What a file browser leaves where it was; nothing of segtrail reads them.
 LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 # Files that a version control system may give other line ends.
-TEXT_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".log", ".md", ".patch", ".txt", ".yaml"})
+TEXT_SUFFIXES = frozenset({".bib", ".csv", ".json", ".jsonl", ".log", ".md", ".patch", ".txt", ".yaml"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class ListedFile:
 
 
 def write_manifest(run_dir: Path, hash_tensors: Callable[[Path], str]) -> str:
-    """List every file of a run but the report, the journal and the manifest itself.
+    """List every file of a run but the reports, the journal and the manifest itself.
 
     Args:
         run_dir: The run folder; nothing in it may change afterwards.

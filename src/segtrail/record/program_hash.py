@@ -6,7 +6,7 @@ from pathlib import Path
 
 import segtrail
 
-_SUFFIXES = (".py", ".typ")
+_SUFFIXES = (".py", ".typ", ".css", ".bib")
 
 
 def hash_program() -> str:

@@ -1,4 +1,4 @@
-"""The report as data for the template: which sections stand in it, in which order, in printable text."""
+"""The report as parts, and as data for the template: which sections stand in it, in which order, in printable text."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -42,11 +42,21 @@ _NOT_TEXT = ("kind", "style", "tone", "align", "file")
 
 @dataclass(frozen=True)
 class Document:
-    """What the template needs: its data, the figures by file name, and the files to attach."""
+    """What a report is made of.
+
+    Attributes:
+        data: What the template of the PDF needs: the same texts, printable and with places to break.
+        figures: The figures by file name.
+        attachments: The files to attach, by name.
+        frame: What stands around the parts, as it was given.
+        parts: The parts, as they were given.
+    """
 
     data: dict[str, Any]
     figures: dict[str, bytes]
     attachments: Mapping[str, bytes]
+    frame: Mapping[str, Any]
+    parts: Sequence[Part]
 
 
 def assemble(
@@ -77,6 +87,8 @@ def assemble(
         },
         {part.file: part.content for part in parts if isinstance(part, Figure)},
         attached,
+        frame,
+        parts,
     )
 
 

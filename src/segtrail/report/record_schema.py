@@ -144,6 +144,8 @@ class RunRecord(RecordPart):
     model: Model | None = None
     stages: list[StageModel] = Field(default_factory=list)
     own_code: dict[str, str | None] = Field(default_factory=dict)
+    program_sha256: str | None = None
+    inference: list[str] = Field(default_factory=list)
     seconds: dict[str, float] = Field(default_factory=dict)
     energy: Energy | None = None
     resumed: list[Resumption] = Field(default_factory=list)
@@ -374,6 +376,7 @@ class Included(RecordPart):
     """What a shared copy holds besides what all do."""
 
     weights: bool
+    description: bool = False
 
 
 class Share(RecordPart):

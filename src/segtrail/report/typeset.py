@@ -13,6 +13,10 @@ from segtrail.report.document import Document
 from segtrail.report.wording import sans_font_files
 
 _STANDARDS = ("a-3a", "ua-1")
+NO_TYPST = (
+    "The PDF of the report needs the package typst, which is not installed here: `pip install typst` brings it. The "
+    "web page is made without it; `segtrail report RUN` makes the PDF later, on another machine too."
+)
 
 
 def typeset(document: Document, moment: datetime) -> bytes:
@@ -28,10 +32,12 @@ def typeset(document: Document, moment: datetime) -> bytes:
         The PDF.
 
     Raises:
-        InputError: The package ``typst`` is missing, or there is no room for temporary files.
+        ImportError: The package ``typst`` is missing; ``has_typst`` tells.
+        InputError: There is no room for temporary files.
         SegtrailError: The typesetting failed.
     """
-    typst = import_typst()
+    import typst
+
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     try:
@@ -62,17 +68,13 @@ def _compile(typst: Any, folder: Path, moment: datetime) -> bytes:
     return pdf
 
 
-def import_typst() -> Any:
-    """Return the module ``typst``; where it is missing, say what to do."""
+def has_typst() -> bool:
+    """Tell whether the package ``typst`` is there; without it there are web pages but no PDFs."""
     try:
-        import typst
+        import typst  # noqa: F401
     except ImportError:
-        raise InputError(
-            "The report needs the package typst, which is not installed here: `pip install typst` brings it. "
-            "Training works without it (report.enabled=false); `segtrail report RUN` makes the report later, "
-            "on another machine too."
-        ) from None
-    return typst
+        return False
+    return True
 
 
 def _lay_out(folder: Path, document: Document) -> None:

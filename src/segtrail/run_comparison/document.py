@@ -1,4 +1,4 @@
-"""``comparison.pdf`` as parts: what is shown, what differs, curves, cases, statistics and pictures."""
+"""The report of a comparison as parts: what is shown, what differs, curves, cases, statistics and pictures."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The folder of a comparison: ``comparison.pdf``, ``comparison.json`` and ``comparison_cases.csv``."""
+"""The folder of a comparison: the report as PDF and as web page, ``comparison.json``, ``comparison_cases.csv``."""
 
 import csv
 import io
@@ -8,14 +8,16 @@ from pathlib import Path
 from segtrail.atomic import write_bytes, write_json, write_text
 from segtrail.errors import InputError
 from segtrail.progress import Narrator
-from segtrail.report.typeset import import_typst, typeset
+from segtrail.report.typeset import NO_TYPST, has_typst, typeset
+from segtrail.report.web_page import write_web_page
 from segtrail.run_comparison.comparison import KIND, RunComparison
 from segtrail.run_comparison.document import build_comparison_document, moment_of
 from segtrail.run_comparison.pictures import most_changed
 from segtrail.run_comparison.wording import cautions, conclusions
 
-PDF_FILE, JSON_FILE, CASE_VALUES_FILE = "comparison.pdf", "comparison.json", "comparison_cases.csv"
-_FILES = (PDF_FILE, JSON_FILE, CASE_VALUES_FILE)
+PDF_FILE, WEB_FILE = "comparison.pdf", "comparison.html"
+JSON_FILE, CASE_VALUES_FILE = "comparison.json", "comparison_cases.csv"
+_FILES = (PDF_FILE, WEB_FILE, JSON_FILE, CASE_VALUES_FILE)
 _SCHEMA_VERSION = 1
 
 
@@ -29,17 +31,21 @@ def write_comparison(comparison: RunComparison, folder: Path, data: Path | None,
         narrator: Shows progress.
 
     Raises:
-        InputError: The folder holds something else, lies in a run, or can't be written; or ``typst`` is missing.
+        InputError: The folder holds something else, lies in a run, or can't be written.
     """
-    import_typst()
     _require_folder(comparison, folder)
     with narrator.track("Drawing", len(most_changed(comparison))) as tracker:
         document = build_comparison_document(comparison, data, tracker.advance)
-    pdf = typeset(document, moment_of(comparison))
+    pdf = typeset(document, moment_of(comparison)) if has_typst() else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / CASE_VALUES_FILE, case_values(comparison))
-        write_bytes(folder / PDF_FILE, pdf)
+        write_bytes(folder / WEB_FILE, write_web_page(document))
+        if pdf is None:
+            (folder / PDF_FILE).unlink(missing_ok=True)
+            narrator.say(NO_TYPST)
+        else:
+            write_bytes(folder / PDF_FILE, pdf)
         write_json(folder / JSON_FILE, comparison.as_mapping(conclusions(comparison), cautions(comparison)))
     except OSError as error:
         raise InputError(f"The comparison can't be written into {folder}: {error.strerror}.") from None

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from segtrail.evaluation.calibration import FILE_NAME as CALIBRATION
+from segtrail.methods_text.text import BIBLIOGRAPHY_FILE, TEXT_FILE
 from segtrail.model_card.card import FILE_NAME as CARD
 from segtrail.record.manifest import ADDENDA, LEFT_BY_SYSTEMS, fingerprint
 from segtrail.record.program_hash import hash_program
@@ -39,6 +40,8 @@ from segtrail.version import __version__
 CODE = "provenance/code.zip"
 _BILL = "provenance/sbom.cdx.json"
 _SUMMARY = "dataset_summary.json"
+# Texts that are made of the other files of a copy.
+MADE_AGAIN = (CARD, TEXT_FILE, BIBLIOGRAPHY_FILE)
 _HISTORY, _CASES = "history.csv", "metrics_cases.csv"
 
 
@@ -47,7 +50,7 @@ class CopyContents:
     """A shared copy, before it is written.
 
     Attributes:
-        files: Its files by path, but for the model card and the manifest, which are made of these.
+        files: Its files by path, but for model card, methods section and manifest, which are made of these.
         share: What ``share.json`` says.
         pseudonyms: The names in it.
     """
@@ -159,7 +162,7 @@ def _note_files(run_dir: Path, made: Mapping[str, bytes], left_out: LeftOut) -> 
     for path in run_dir.rglob("*"):
         name = path.relative_to(run_dir).as_posix()
         is_of_run = path.is_file() and path.name not in (*LEFT_BY_SYSTEMS, LOCK_FILE)
-        if is_of_run and name not in (*made, CARD) and not name.startswith(f"{ADDENDA}/"):
+        if is_of_run and name not in (*made, *MADE_AGAIN) and not name.startswith(f"{ADDENDA}/"):
             left_out.note(name_of_file(name) or name)
 
 

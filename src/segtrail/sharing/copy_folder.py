@@ -1,7 +1,8 @@
-"""The folder of a shared copy: its files, its model card and its manifest."""
+"""The folder of a shared copy: its files, its model card, its methods section and its manifest."""
 
 from pathlib import Path
 
+from segtrail.methods_text.text import write_methods
 from segtrail.model_card.card import write_card
 from segtrail.record.manifest import write_manifest
 from segtrail.sharing.contents import CopyContents
@@ -30,6 +31,7 @@ def write_copy(folder: Path, contents: CopyContents) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     write_card(folder)
+    write_methods(folder)
     return write_manifest(folder, _hash_tensors)
 
 

@@ -25,6 +25,7 @@ _FILES: tuple[tuple[str, str, str], ...] = (
     (r"manifest\.json", "manifest.json", PROOF),
     (r"addenda/.*", "addenda/", PROOF),
     (r"report\.pdf", "report.pdf", REMADE),
+    (r"report\.html", "report.html", REMADE),
     (r"predictions/.*\.nii\.gz", "predictions/", PICTURE),
     (r"examples/.*", "examples/", PICTURE),
     (r"checkpoints/best\.pt", "checkpoints/best.pt", WEIGHTS),

@@ -21,7 +21,7 @@ from segtrail.sharing.words import (
 
 # In bytes that are no text, shorter names come up by chance.
 _SHORTEST_IN_BYTES = 8
-_MADE_OF_OTHERS = "model_card.md"
+_MADE_OF_OTHERS = frozenset({"model_card.md", "methods.md"})
 _BLANKS = re.compile(r"\s+")
 # Few bytes of a tensor are left of it, so that a thousand names are looked for quickly.
 _BYTES_OF_TEXT = re.compile(rb"[\x20-\x7e]{8,}")
@@ -38,7 +38,7 @@ def find_leak(folder: Path, words: Words) -> str | None:
     Returns:
         The file that holds some of it, and of which kind that is; None where none does.
     """
-    for path in sorted(folder.rglob("*"), key=lambda one: (one.name == _MADE_OF_OTHERS, one)):
+    for path in sorted(folder.rglob("*"), key=lambda one: (one.name in _MADE_OF_OTHERS, one)):
         if path.is_file():
             name, content = path.relative_to(folder).as_posix(), path.read_bytes()
             kind = _find_in_text(name, words) or _find(name, content, words)

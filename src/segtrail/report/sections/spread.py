@@ -72,7 +72,7 @@ def _values(rows: Sequence[CaseRow], class_name: str, column: str) -> list[float
 
 def _agreement(rows: Sequence[CaseRow], side: str) -> list[Part]:
     classes = [
-        pairs for name in dict.fromkeys(row.class_name for row in rows) if (pairs := _pairs(rows, name))
+        pairs for name in dict.fromkeys(row.class_name for row in rows) if (pairs := volume_pairs(rows, name))
     ]
     if not classes:
         return []
@@ -92,7 +92,8 @@ def _agreement(rows: Sequence[CaseRow], side: str) -> list[Part]:
     return [figure, _agreement_table(classes, side, len(classes) - len(shown))]
 
 
-def _pairs(rows: Sequence[CaseRow], class_name: str) -> VolumePairs | None:
+def volume_pairs(rows: Sequence[CaseRow], class_name: str) -> VolumePairs | None:
+    """Collect the volumes of a class that reference and prediction have; None with fewer than two cases."""
     volumes = [
         (reference, predicted)
         for row in rows
