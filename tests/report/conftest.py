@@ -35,10 +35,10 @@ class RunFolder:
         self.path = path
         (path / "examples").mkdir(parents=True)
 
-    def write_json(self, name: str, content: dict[str, Any]) -> None:
+    def write_json(self, name: str, /, content: dict[str, Any]) -> None:
         self.path.joinpath(name).write_text(json.dumps({"schema_version": 1, **content}), encoding="utf-8")
 
-    def change_json(self, name: str, **changes: Any) -> None:
+    def change_json(self, name: str, /, **changes: Any) -> None:
         self.write_json(name, {**json.loads(self.path.joinpath(name).read_text(encoding="utf-8")), **changes})
 
     def write_csv(self, name: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ def data_section(dataset: DatasetSummary | None) -> list[Part]:
     Returns:
         Facts, split, aggregates and checks, or a sentence where nothing was recorded.
     """
-    heading = Heading("Data set")
+    heading = Heading("The data", starts_page=True)
     if dataset is None:
         text = "The data set is not recorded: the run folder holds no dataset_summary.json."
         return [heading, Paragraph(text, style="missing")]
