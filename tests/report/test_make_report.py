@@ -123,6 +123,13 @@ def test_every_metric_is_shown_with_every_case(make_run):
     assert "Validation: every case as a dot, the median as a line." in text
 
 
+def test_intensities_and_volumes_of_each_side_stand_in_the_report(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "Intensity of MRI, median 106 (100 to 111) 104 (100 to 107) 110 (108 to 111)" in text
+    assert "Intensity of MRI, 95th percentile 900 900 900" in text
+    assert "Every case as a dot, the median of its side as a line." in text
+
+
 def test_data_checks_definitions_and_configuration_stand_in_the_report(make_run):
     text = read_text(make_report(make_run().path))
     assert "la_005: la_005 and la_026 hold the same voxels. What to do: Keep one of them." in text
@@ -189,7 +196,7 @@ def test_the_first_page_is_one_page_with_a_long_name_and_thirty_classes(make_run
 def test_every_figure_has_alt_text_and_every_font_is_embedded(make_run):
     path = make_report(make_run().path)
     figures = [element for element in structure(path) if element.get("/S") == "/Figure"]
-    assert len(figures) == 8
+    assert len(figures) == 9
     assert all(len(figure["/Alt"]) > 10 for figure in figures)
     for page in PdfReader(path).pages:
         for font in page["/Resources"]["/Font"].values():

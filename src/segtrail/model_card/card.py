@@ -15,7 +15,7 @@ from segtrail.record.program_hash import hash_program
 from segtrail.report.parts import Facts, Heading, Paragraph
 from segtrail.report.record_schema import UsesOfTestSet
 from segtrail.report.run_contents import RunContents, read_run
-from segtrail.report.sections.data import describe_data
+from segtrail.report.sections.data_description import describe_data
 from segtrail.report.sections.record import definitions_section, describe_circumstances
 from segtrail.report.sections.result_text import result_paragraphs
 from segtrail.report.sections.results import metrics_section

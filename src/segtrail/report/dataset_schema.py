@@ -32,12 +32,32 @@ class Aggregate(RecordPart):
     volume_ml: dict[str, ScalarRange] = Field(default_factory=dict)
 
 
+class ImageFacts(RecordPart):
+    """What is known of an image; intensities of each channel by percentile."""
+
+    spacing_mm: tuple[float, float, float]
+    intensity_percentiles: list[dict[str, float]] = Field(default_factory=list)
+
+
+class LabelFacts(RecordPart):
+    """What is known of a label map."""
+
+    volumes_ml: dict[str, float] = Field(default_factory=dict)
+
+
 class DatasetCase(RecordPart):
-    """One case of the data set."""
+    """One case of the data set; a shared copy has no facts of its files."""
 
     case: str
     side: Side
     group: str | None = None
+    image: ImageFacts | None = None
+    label: LabelFacts | None = None
+
+    def percentiles(self, channel: int) -> dict[str, float]:
+        """Return the intensities of a channel by percentile; none where they are not on record."""
+        known = self.image.intensity_percentiles if self.image else []
+        return known[channel] if channel < len(known) else {}
 
 
 class Split(RecordPart):

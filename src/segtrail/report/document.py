@@ -118,7 +118,7 @@ def _parts(contents: RunContents) -> list[Part]:
     sections: Sequence[list[Part]] = (
         [Heading("Summary")],
         summary_section(contents),
-        data_section(contents.dataset),
+        data_section(contents),
         training_section(contents),
         regions_section(contents),
         _results(contents),
@@ -131,7 +131,7 @@ def _parts(contents: RunContents) -> list[Part]:
 
 
 def _results(contents: RunContents) -> list[Part]:
-    """Everything that was measured: over cases, case by case, spread, agreement, and what the metrics mean."""
+    """Everything that was measured: over cases, case by case, spread, agreement, what the metrics mean."""
     return [
         Heading("Results"),
         *metrics_section(contents.metrics),
