@@ -1,8 +1,13 @@
-"""The data set: what it is, how its sides compare, and what the checks found."""
+"""The data set: what it is, how its sides compare, a picture of every case, and what the checks found."""
+
+from pathlib import Path
 
 from segtrail.report.data_figures import MOST_VOLUMES, SIDES, draw_properties, properties_of
 from segtrail.report.dataset_schema import DatasetSummary
+from segtrail.report.montage import FILE_NAME as MONTAGE
+from segtrail.report.montage import MOST_TILES_OF_RUN
 from segtrail.report.parts import Facts, Figure, Heading, Paragraph, Part
+from segtrail.report.png_file import read_png
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.data_description import (
     compare_sides,
@@ -10,7 +15,10 @@ from segtrail.report.sections.data_description import (
     describe_source,
     describe_split,
 )
-from segtrail.report.wording import format_count, join_words
+from segtrail.report.wording import SIDE_NAMES, format_count, join_words
+
+# A montage of few cases takes a part of the line alone, so that its tiles are as large as those of many.
+_PIXELS_ACROSS, _NARROWEST_PERCENT = 1000, 20
 
 
 def data_section(contents: RunContents) -> list[Part]:
@@ -20,7 +28,10 @@ def data_section(contents: RunContents) -> list[Part]:
         contents: The run.
 
     Returns:
-        Facts, split, sides and checks, or a sentence where nothing was recorded.
+        Facts, split, sides, montage and checks, or a sentence where nothing was recorded.
+
+    Raises:
+        InputError: The montage is damaged.
     """
     heading = Heading("The data", starts_page=True)
     dataset = contents.dataset
@@ -35,6 +46,7 @@ def data_section(contents: RunContents) -> list[Part]:
         Heading("Sides compared", level=2),
         *_figure(dataset),
         *compare_sides(dataset),
+        *_montage(contents.folder, dataset),
         Heading("Checks of the data", level=2),
         *describe_checks(dataset.checks),
     ]
@@ -56,3 +68,29 @@ def _figure(dataset: DatasetSummary) -> list[Part]:
         f"{largest} How to read it: a side whose dots lie elsewhere is unlike the others."
     )
     return [Figure("sides.svg", alt, caption, draw_properties(properties))]
+
+
+def _montage(run_dir: Path, dataset: DatasetSummary) -> list[Part]:
+    """Show a slice of every case; nothing in runs of older versions and in shared copies, which have no montage."""
+    found = read_png(run_dir / MONTAGE)
+    if found is None:
+        return []
+    content, (width, _) = found
+    n_cases = len(dataset.cases)
+    n_shown = min(n_cases, MOST_TILES_OF_RUN)
+    which = "Every case" if n_shown == n_cases else f"{n_shown} of {n_cases:,} cases, evenly spaced"
+    sides = [case.side for case in dataset.cases]
+    order = [f"{sides.count(side):,} {name}" for side, name in SIDE_NAMES.items() if side in sides]
+    caption = (
+        f"{which}: the axial slice with the most label, the patient's right on the left, outlines of the labels in "
+        f"colour; line by line, {join_words(order)}. A frame stands where a check of the data found something. How to "
+        "read it: look for cases that differ from their neighbours, and for outlines that miss the organ."
+    )
+    alt = (
+        f"{format_count(n_shown, 'slice')} of the images, one for each case, with the outlines of the labels."
+    )
+    width_percent = min(100, max(_NARROWEST_PERCENT, round(100 * width / _PIXELS_ACROSS)))
+    return [
+        Heading("Montage", level=2),
+        Figure(MONTAGE, alt, caption, content, width_percent),
+    ]
