@@ -7,7 +7,7 @@ from statistics import median
 
 from matplotlib.axes import Axes
 
-from segtrail.report.dataset_schema import DatasetCase, DatasetSummary
+from segtrail.report.dataset_schema import DatasetSummary, DescribedCase
 from segtrail.report.figures import BLUE, INK, ORANGE, draw_grid
 from segtrail.report.wording import SIDE_NAMES
 
@@ -75,33 +75,33 @@ def properties_of(dataset: DatasetSummary) -> list[Property]:
 
 
 def _property(
-    sides: Mapping[str, Sequence[DatasetCase]], title: str, dot_of: Callable[[DatasetCase], Dot | None]
+    sides: Mapping[str, Sequence[DescribedCase]], title: str, dot_of: Callable[[DescribedCase], Dot | None]
 ) -> Property:
     dots = {side: [dot for case in cases if (dot := dot_of(case))] for side, cases in sides.items() if cases}
     return Property(title, dots)
 
 
-def _intensity(channel: int) -> Callable[[DatasetCase], Dot | None]:
-    def dot_of(case: DatasetCase) -> Dot | None:
+def _intensity(channel: int) -> Callable[[DescribedCase], Dot | None]:
+    def dot_of(case: DescribedCase) -> Dot | None:
         found = case.percentiles(channel)
         return Dot(found["50"], found.get("5"), found.get("95")) if "50" in found else None
 
     return dot_of
 
 
-def _spacing(axis: int) -> Callable[[DatasetCase], Dot | None]:
+def _spacing(axis: int) -> Callable[[DescribedCase], Dot | None]:
     return lambda case: None if case.image is None else Dot(case.image.spacing_mm[axis])
 
 
-def _volume(name: str) -> Callable[[DatasetCase], Dot | None]:
-    def dot_of(case: DatasetCase) -> Dot | None:
+def _volume(name: str) -> Callable[[DescribedCase], Dot | None]:
+    def dot_of(case: DescribedCase) -> Dot | None:
         volume = None if case.label is None else case.label.volumes_ml.get(name)
         return None if volume is None else Dot(volume)
 
     return dot_of
 
 
-def _largest_classes(cases: Sequence[DatasetCase]) -> list[str]:
+def _largest_classes(cases: Sequence[DescribedCase]) -> list[str]:
     """Return the classes with the largest median volume, in the order of the data set."""
     volumes: dict[str, list[float]] = {}
     for case in cases:

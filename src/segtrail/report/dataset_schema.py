@@ -46,11 +46,16 @@ class LabelFacts(RecordPart):
 
 
 class DatasetCase(RecordPart):
-    """One case of the data set; a shared copy has no facts of its files."""
+    """One case of the data set."""
 
     case: str
     side: Side
     group: str | None = None
+
+
+class DescribedCase(DatasetCase):
+    """A case with the facts of its files, which a shared copy does not have."""
+
     image: ImageFacts | None = None
     label: LabelFacts | None = None
 
@@ -112,7 +117,7 @@ class DatasetSummary(RecordPart):
     labels: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
     dataset_json_sha256: str = ""
     fingerprint: str = ""
-    cases: list[DatasetCase]
+    cases: list[DescribedCase]
     left_out: list[LeftOutCase] = Field(default_factory=list)
     aggregates: dict[str, Aggregate] = Field(default_factory=dict)
     split: Split
