@@ -11,6 +11,7 @@ from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.configuration import configuration_section
 from segtrail.report.sections.data import data_section
+from segtrail.report.sections.groups import groups_section
 from segtrail.report.sections.limitations import limitations_section, worst_cases
 from segtrail.report.sections.pictures import pictures_section
 from segtrail.report.sections.record import definitions_section, provenance_section
@@ -131,12 +132,13 @@ def _parts(contents: RunContents) -> list[Part]:
 
 
 def _results(contents: RunContents) -> list[Part]:
-    """Everything that was measured: over cases, case by case, spread, agreement, what the metrics mean."""
+    """Everything that was measured: over cases, case by case, spread, agreement, by group; what the metrics mean."""
     return [
         Heading("Results"),
         *metrics_section(contents.metrics),
         *cases_section(contents),
         *spread_section(contents),
+        *groups_section(contents),
         *definitions_section(contents.metrics),
     ]
 
