@@ -9,6 +9,7 @@ from segtrail.report.attachments import describe_attachment, read_attachments
 from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.checklist import checklist_section
 from segtrail.report.sections.configuration import configuration_section
 from segtrail.report.sections.data import data_section
 from segtrail.report.sections.groups import groups_section
@@ -126,6 +127,7 @@ def _parts(contents: RunContents) -> list[Part]:
         pictures_section(contents),
         limitations_section(contents),
         provenance_section(contents),
+        checklist_section(contents),
         configuration_section(contents.config),
     )
     return [part for section in sections for part in section]
@@ -154,6 +156,7 @@ def _parts_of_recorded(contents: RunContents, recorded: Recorded) -> list[Part]:
         pictures_section(contents) if contents.examples else [],
         [Heading("Failures and limitations"), *worst_cases(contents.cases)] if contents.cases else [],
         provenance_section(contents),
+        checklist_section(contents),
         recorded_configuration(contents.training_configuration),
     )
     return [part for section in sections for part in section]
