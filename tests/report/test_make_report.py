@@ -171,6 +171,7 @@ SECTIONS = [
     "Failures and limitations",
     "Provenance",
     "Configuration",
+    "CLAIM",
 ]
 
 

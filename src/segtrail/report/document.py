@@ -10,6 +10,7 @@ from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.checklist import checklist_section
+from segtrail.report.sections.claim import claim_section
 from segtrail.report.sections.configuration import configuration_section
 from segtrail.report.sections.data import data_section
 from segtrail.report.sections.groups import groups_section
@@ -129,6 +130,7 @@ def _parts(contents: RunContents) -> list[Part]:
         provenance_section(contents),
         checklist_section(contents),
         configuration_section(contents.config),
+        claim_section(contents),
     )
     return [part for section in sections for part in section]
 
@@ -158,6 +160,7 @@ def _parts_of_recorded(contents: RunContents, recorded: Recorded) -> list[Part]:
         provenance_section(contents),
         checklist_section(contents),
         recorded_configuration(contents.training_configuration),
+        claim_section(contents),
     )
     return [part for section in sections for part in section]
 
