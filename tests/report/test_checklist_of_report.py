@@ -29,8 +29,8 @@ def test_a_point_that_does_not_hold_is_missing(make_run):
     run.change_json("run.json", status="interrupted")
     run.write_config(split={"groups": {"patient A": ["la_000", "la_008"]}})
     text = read_text(make_report(run.path))
-    assert "the run is interrupted missing" in text
-    assert "on more than one side: patient A missing" in text
+    assert "the run is interrupted does not hold" in text
+    assert "on more than one side: patient A does not hold" in text
 
 
 def test_missing_files_are_named(make_run):

@@ -10,7 +10,7 @@ from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.groups import groups_of_cases
 from segtrail.report.wording import format_count, join_words
 
-Answer = Literal["there", "missing", "a person"]
+Answer = Literal["there", "missing", "does not hold", "a person"]
 
 # What every finished run of any version holds besides its report.
 FILES = (
@@ -18,7 +18,12 @@ FILES = (
     *("metrics_summary.json", "metrics_cases.csv", "examples/examples.json"),
     *("checkpoints/best.pt", "checkpoints/last.pt", "journal.jsonl", "manifest.json"),
 )
-_TONES: dict[Answer, Tone] = {"there": "neutral", "missing": "warning", "a person": "neutral"}
+_TONES: dict[Answer, Tone] = {
+    "there": "neutral",
+    "missing": "warning",
+    "does not hold": "bad",
+    "a person": "neutral",
+}
 _CAPTION = (
     "The runbook's checklist before a result is used. “there” says that the record holds it, not that it is right; “a "
     "person” is for somebody to do. “segtrail verify” goes through the same points, with all hashes."
@@ -56,7 +61,7 @@ def checklist_section(contents: RunContents) -> list[Part]:
         Column("", 0.25, "right"),
         Column("Point", 1.7),
         Column("What is on record", 3.2),
-        Column("", 0.7),
+        Column("", 0.8),
     ]
     files = [] if recorded is not None else [Paragraph(_files(contents), style="small")]
     table = Table(columns, rows, _CAPTION, keep_together=True)
@@ -66,16 +71,7 @@ def checklist_section(contents: RunContents) -> list[Part]:
 def _points(contents: RunContents) -> Iterator[Point]:
     yield Point("The data are checked and fingerprinted", *_data(contents))
     yield Point("The split does not leak", *_split(contents))
-    config = contents.config
-    yield (
-        Point(
-            "The configuration is resolved and kept",
-            "config_resolved.yaml; whether it was meant so, a person says",
-            "there",
-        )
-        if config
-        else Point("The configuration is resolved and kept", "no config_resolved.yaml", "missing")
-    )
+    yield Point("The configuration is resolved and kept", *_configuration(contents))
     yield Point("The training finished", *_training(contents))
     yield Point("Metrics are per case, on full volumes", *_metrics(contents))
     yield from _left_to_people(contents)
@@ -86,16 +82,15 @@ def _points_of_recorded(contents: RunContents, recorded: Recorded) -> Iterator[P
     listed = (
         "no data set was named" if data is None else f"{format_count(data.files, 'file')} with their hashes"
     )
-    changed = data is not None and bool(data.changes)
-    data_is_there: Answer = "missing" if data is None or changed else "there"
-    if changed:
-        listed += "; some changed while the command ran"
-    yield Point("The data are checked and fingerprinted", f"{listed}; not checked by segtrail", data_is_there)
+    state: Answer = "missing" if data is None else "there"
+    if data is not None and data.changes:
+        listed, state = f"{listed}; some changed while the command ran", "does not hold"
+    yield Point("The data are checked and fingerprinted", f"{listed}; not checked by segtrail", state)
     yield Point("The split does not leak", "another program divided the data", "a person")
     kept: Answer = "there" if contents.training_configuration else "missing"
     what = "training_configuration.json" if kept == "there" else "the command alone"
     yield Point("The configuration is resolved and kept", what, kept)
-    ended: Answer = "there" if recorded.exit_code == 0 else "missing"
+    ended: Answer = "there" if recorded.exit_code == 0 else "does not hold"
     yield Point("The training finished", contents.run.ended_because or "it did not end", ended)
     yield Point("Metrics are per case, on full volumes", *_metrics(contents))
     yield from _left_to_people(contents)
@@ -129,7 +124,7 @@ def _split(contents: RunContents) -> tuple[str, Answer]:
             sides.setdefault(group_of[case.case], set()).add(case.side)
     torn = [name for name, found in sides.items() if len(found) > 1]
     if torn:
-        return f"on more than one side: {join_words(torn[:_MOST_FILES_NAMED])}", "missing"
+        return f"on more than one side: {join_words(torn[:_MOST_FILES_NAMED])}", "does not hold"
     groups = format_count(len(sides), "group") if sides else "no groups"
     return (
         f"hash {dataset.split.hash[:12]}…, {groups}; a person says whether cases of one patient are named as one",
@@ -137,12 +132,18 @@ def _split(contents: RunContents) -> tuple[str, Answer]:
     )
 
 
+def _configuration(contents: RunContents) -> tuple[str, Answer]:
+    if not contents.config:
+        return "no config_resolved.yaml", "missing"
+    return "config_resolved.yaml; whether it was meant so, a person says", "there"
+
+
 def _training(contents: RunContents) -> tuple[str, Answer]:
     run = contents.run
     if run.status != "finished":
-        return f"the run is {run.status}", "missing"
+        return f"the run is {run.status}", "does not hold"
     if any(entry.differences for entry in run.resumed):
-        return "it was gone on with under other conditions than those it began with", "missing"
+        return "it was gone on with under other conditions than those it began with", "does not hold"
     epochs = format_count(len(contents.history), "epoch")
     return f"finished, {epochs} on record; a person says whether the curves have levelled out", "there"
 
