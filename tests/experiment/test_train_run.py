@@ -24,6 +24,7 @@ CONTRACT = (
     "metrics_cases.csv",
     "config_resolved.yaml",
     "dataset_summary.json",
+    "dataset_montage.png",
     "checkpoints/best.pt",
     "checkpoints/last.pt",
     "examples/examples.json",

@@ -35,10 +35,10 @@ class RunFolder:
         self.path = path
         (path / "examples").mkdir(parents=True)
 
-    def write_json(self, name: str, content: dict[str, Any]) -> None:
+    def write_json(self, name: str, /, content: dict[str, Any]) -> None:
         self.path.joinpath(name).write_text(json.dumps({"schema_version": 1, **content}), encoding="utf-8")
 
-    def change_json(self, name: str, **changes: Any) -> None:
+    def change_json(self, name: str, /, **changes: Any) -> None:
         self.write_json(name, {**json.loads(self.path.joinpath(name).read_text(encoding="utf-8")), **changes})
 
     def write_csv(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -188,7 +188,19 @@ class RunFolder:
             "labels": {"0": "background"} | {str(k + 1): name for k, name in enumerate(classes)},
             "dataset_json_sha256": "a" * 64,
             "fingerprint": "b" * 64,
-            "cases": [{"case": case, "side": side, "group": None} for case, side in cases],
+            "cases": [
+                {
+                    "case": case,
+                    "side": side,
+                    "group": None,
+                    "image": {
+                        "spacing_mm": [2.5, 2.5, 2.5 + number % 2],
+                        "intensity_percentiles": [{"5": 10.0, "50": 100.0 + number, "95": 900.0}],
+                    },
+                    "label": {"volumes_ml": dict.fromkeys(classes, 60.0 + number)},
+                }
+                for number, (case, side) in enumerate(cases)
+            ],
             "aggregates": {
                 side: {
                     "n_cases": n,

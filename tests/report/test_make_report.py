@@ -136,6 +136,13 @@ def test_a_run_of_an_older_version_has_no_calibration(make_run):
     assert "Calibration" not in read_text(make_report(run.path))
 
 
+def test_intensities_and_volumes_of_each_side_stand_in_the_report(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "Intensity of MRI, median 106 (100 to 111) 104 (100 to 107) 110 (108 to 111)" in text
+    assert "Intensity of MRI, 95th percentile 900 900 900" in text
+    assert "Every case as a dot, the median of its side as a line." in text
+
+
 def test_data_checks_definitions_and_configuration_stand_in_the_report(make_run):
     text = read_text(make_report(make_run().path))
     assert "la_005: la_005 and la_026 hold the same voxels. What to do: Keep one of them." in text
@@ -166,16 +173,44 @@ def test_the_pdf_is_archivable_tagged_and_dated_by_the_run(make_run):
     assert reader.trailer["/Root"]["/Lang"] == "en"
     assert reader.metadata.title == "Segmentation report: baseline_3d_unet_heart"
     assert reader.metadata.creation_date.isoformat() == "2026-11-23T23:20:11+00:00"
-    assert [item["/Title"] for item in reader.outline if not isinstance(item, list)][:2] == [
-        "Summary",
-        "Training",
-    ]
+
+
+SECTIONS = [
+    "Summary",
+    "The data",
+    "Training",
+    "Results",
+    "Pictures of cases",
+    "Failures and limitations",
+    "Provenance",
+    "Configuration",
+    "CLAIM",
+]
+
+
+def sections(path: Path) -> list[str]:
+    """The headings of the first level, in their order."""
+    return [item["/Title"] for item in PdfReader(path).outline if not isinstance(item, list)]
+
+
+def test_the_sections_stand_in_their_order(make_run):
+    assert sections(make_report(make_run().path)) == SECTIONS
+
+
+def test_the_first_page_is_one_page_with_a_long_name_and_thirty_classes(make_run):
+    run = make_run(classes=[f"organ {number} of the abdomen" for number in range(30)])
+    name = "segmentation_of_all_organs_of_the_abdomen_in_computed_tomography" * 3
+    run.change_json("run.json", project=name, note="ask about contrast " * 40, operator=name)
+    run.change_json("dataset_summary.json", name=name, reference="A. Author, " * 60)
+    pages = [page.extract_text() for page in PdfReader(make_report(run.path)).pages]
+    assert "For research use only. Not a medical device" in pages[0]
+    assert "The data" in pages[1].split("Split")[0]
 
 
 def test_every_figure_has_alt_text_and_every_font_is_embedded(make_run):
     path = make_report(make_run().path)
     figures = [element for element in structure(path) if element.get("/S") == "/Figure"]
-    assert len(figures) == 9
+    assert len(figures) == 10
     assert all(len(figure["/Alt"]) > 10 for figure in figures)
     for page in PdfReader(path).pages:
         for font in page["/Resources"]["/Font"].values():

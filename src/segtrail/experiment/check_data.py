@@ -16,7 +16,8 @@ from segtrail.experiment.checking import CheckedData, read_and_check
 from segtrail.progress import Narrator
 from segtrail.record.disk import require_writable
 from segtrail.record.run_folder import claim_folder, utc_now
-from segtrail.report.dataset_report import build_dataset_document, montage_of
+from segtrail.report.dataset_montage import montage_of
+from segtrail.report.dataset_report import build_dataset_document
 from segtrail.report.typeset import has_typst, typeset
 from segtrail.report.web_page import write_web_page
 from segtrail.report.wording import format_count

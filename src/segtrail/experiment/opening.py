@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from segtrail.atomic import write_json
+from segtrail.atomic import write_bytes, write_json
 from segtrail.errors import InputError
 from segtrail.experiment.disk_errors import describe_os_error
 from segtrail.experiment.journal_events import opening_events
@@ -24,6 +24,8 @@ from segtrail.record.local_paths import remember_paths
 from segtrail.record.program_hash import hash_program
 from segtrail.record.resolved_config import write_resolved_config
 from segtrail.record.run_folder import RunFolder, describe_environment, utc_text
+from segtrail.report.dataset_montage import montage_of_run
+from segtrail.report.montage import FILE_NAME as MONTAGE
 from segtrail.report.wording import format_count
 from segtrail.version import __version__
 
@@ -100,7 +102,10 @@ def _write_opening(
     config, compute = opened.config, opened.compute
     redactor = redactor_for(config)
     write_resolved_config(folder.path, config, redactor)
-    write_json(folder.path / "dataset_summary.json", opened.data.summary)
+    data = opened.data
+    write_json(folder.path / "dataset_summary.json", data.summary)
+    montage = montage_of_run(list(data.scans.values()), data.results, data.split)
+    write_bytes(folder.path / MONTAGE, montage)
     created = datetime.now(UTC).replace(microsecond=0)
     write_provenance(folder.path / PROVENANCE, collect_provenance(origin_of(folder, opened, created)))
     remember_paths(folder.path, config.paths)

@@ -10,6 +10,7 @@ import torch
 
 from segtrail.compute import Compute, set_up_compute
 from segtrail.config.schema import ONLY_STAGE, Config, PreprocessConfig, StageConfig
+from segtrail.dataset.checking.checks import CheckResult
 from segtrail.dataset.description import DatasetDescription, read_description
 from segtrail.dataset.reading.scan import CaseScan
 from segtrail.dataset.split import Split, inseparable_cases, split_cases
@@ -41,6 +42,7 @@ class PreparedData:
         scans: What reading the files gave, by case.
         split: The sides.
         groups: The cases, each with those that it must stay together with.
+        results: The results of the checks.
         summary: The content of ``dataset_summary.json``.
     """
 
@@ -48,6 +50,7 @@ class PreparedData:
     scans: dict[str, CaseScan]
     split: Split
     groups: list[tuple[str, ...]]
+    results: tuple[CheckResult, ...]
     summary: dict[str, Any]
 
     def hashes(self, cases: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -114,7 +117,8 @@ def check_and_split(config: Config, narrator: Narrator) -> PreparedData:
     )
     summary = summarise_dataset(description, scans, checked.results, split, checked.left_out)
     groups = inseparable_cases(scans, config.split)
-    return PreparedData(description, {scan.case: scan for scan in scans}, split, groups, summary)
+    by_case = {scan.case: scan for scan in scans}
+    return PreparedData(description, by_case, split, groups, checked.results, summary)
 
 
 def resolve_spacings(config: Config, data: PreparedData) -> Config:

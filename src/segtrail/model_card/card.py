@@ -12,11 +12,11 @@ from segtrail.model_card.limitations import limitations
 from segtrail.model_card.markdown import as_markdown, bullets, plain
 from segtrail.model_card.questions import QUESTIONS, place
 from segtrail.record.program_hash import hash_program
-from segtrail.report.parts import Facts, Paragraph
+from segtrail.report.parts import Facts, Heading, Paragraph
 from segtrail.report.record_schema import UsesOfTestSet
 from segtrail.report.run_contents import RunContents, read_run
-from segtrail.report.sections.data import describe_data
-from segtrail.report.sections.record import circumstances_section, definitions_section
+from segtrail.report.sections.data_description import describe_data
+from segtrail.report.sections.record import definitions_section, describe_circumstances
 from segtrail.report.sections.result_text import result_paragraphs
 from segtrail.report.sections.results import metrics_section
 from segtrail.report.sections.summary import RESEARCH_USE, facts_at_a_glance
@@ -35,6 +35,7 @@ _SHARED = (
 )
 _WITHOUT_WEIGHTS = "The network is not part of this copy: whoever made it can say whether it may be had."
 _NO_FINGERPRINT = "The fingerprint of the run is the SHA-256 of `manifest.json`, which lists this file."
+_HOW_IT_WAS_MADE = Heading("How the run was made")
 _HOW_TO_CHECK = "`segtrail verify` prints it, checks every file, and makes this card again from the others."
 
 
@@ -83,7 +84,7 @@ def build_card(contents: RunContents, maker: Maker, answers: Mapping[str, str] =
         f"## Failure modes\n\n{as_markdown(failure_modes(contents))}\n\n{place('consequences', answers)}",
         _how_to_use(contents),
         f"## Licence of the network\n\n{place('licence', answers)}",
-        as_markdown(circumstances_section(replace(contents, fingerprint=None))),
+        as_markdown([_HOW_IT_WAS_MADE, describe_circumstances(replace(contents, fingerprint=None))]),
         _provenance(contents, answers),
         f"## Who answers for it\n\n{place('contact', answers)}",
     ]

@@ -4,7 +4,7 @@ from segtrail.report.dataset_schema import CheckOutcome
 from segtrail.report.parts import Heading, Paragraph, Part
 from segtrail.report.record_schema import CaseRow
 from segtrail.report.run_contents import RunContents
-from segtrail.report.sections.data import describe_finding
+from segtrail.report.sections.data_description import describe_finding
 from segtrail.report.sections.guard import guard_section
 from segtrail.report.sections.results import case_table, failure_sentence, metrics_of
 from segtrail.report.wording import SIDE_NAMES

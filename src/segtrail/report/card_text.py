@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from segtrail.record.manifest import ADDENDA
+
 FILE_NAME = "model_card.md"
 _ESCAPED = re.compile(r"\\(.)")
 _OPEN = re.compile(r"^<!-- to be written by a person: ([a-z-]+) -->$", re.MULTILINE)
@@ -31,10 +33,12 @@ def read_card_text(run_dir: Path) -> CardText | None:
         run_dir: The run folder.
 
     Returns:
-        Its intended use and limitations; None where there is no card that can be read.
+        Its intended use and limitations, of the latest card where a person answered questions; None where there is no
+        card that can be read.
     """
+    completed = sorted((run_dir / ADDENDA).glob("model_card_*.md"))
     try:
-        text = (run_dir / FILE_NAME).read_text(encoding="utf-8")
+        text = [run_dir / FILE_NAME, *completed][-1].read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
     use = [line for line in _section(text, "Intended use") if line and not line.startswith(("<", "*"))]

@@ -10,45 +10,17 @@ from numpy.typing import NDArray
 from segtrail.dataset.checking.checks import CheckResult, describe_finding
 from segtrail.dataset.description import DatasetDescription
 from segtrail.dataset.reading.scan import CaseScan
+from segtrail.report.dataset_montage import TONES, montage_of, tones_by_case
 from segtrail.report.document import Document, assemble
-from segtrail.report.montage import Tile, draw_montage
 from segtrail.report.parts import Column, Fact, Facts, Figure, Notice, Paragraph, Part, Row, Table, Tone
 from segtrail.report.wording import format_count, format_number, format_time, join_words
 
-SHEET_PIXELS = 24e6
 # More than paper shows: 200 dots per inch over the width of the text.
 _PAGE_PIXELS = 3e6
 _ROWS = 9
 _LONGEST_EVIDENCE = 150
 _LONGEST_FACT = 90
 _MOST_CLASSES = 4
-_TONES: dict[str, Tone] = {"error": "bad", "warning": "warning", "note": "neutral"}
-
-
-def montage_of(
-    scans: Sequence[CaseScan], results: Sequence[CheckResult], most_pixels: float = SHEET_PIXELS
-) -> bytes:
-    """Draw every case of a data set on one sheet, framed by what the checks said of it.
-
-    Args:
-        scans: One scan per case.
-        results: The results of the checks.
-        most_pixels: Size to keep the sheet below.
-
-    Returns:
-        A PNG.
-    """
-    tones = _tones_by_case(results)
-    tiles = [
-        Tile(
-            scan.case,
-            None if scan.quick_look is None else scan.quick_look.image,
-            None if scan.quick_look is None else scan.quick_look.label,
-            tones.get(scan.case, "neutral"),
-        )
-        for scan in scans
-    ]
-    return draw_montage(tiles or [Tile("no case", None, None)], most_pixels)
 
 
 def build_dataset_document(
@@ -152,7 +124,7 @@ def _table(found: Sequence[CheckResult]) -> list[Part]:
     order = ("error", "warning", "note")
     ranked = sorted(found, key=lambda result: order.index(result.severity))
     rows = [
-        Row([result.severity, result.check.title, _evidence(result)], _TONES[result.severity])
+        Row([result.severity, result.check.title, _evidence(result)], TONES[result.severity])
         for result in ranked[:_ROWS]
     ]
     more = [result.check.id for result in ranked[_ROWS:]]
@@ -178,7 +150,7 @@ def _passed(results: Sequence[CheckResult]) -> Paragraph:
 def _figure(
     description: DatasetDescription, scans: Sequence[CaseScan], results: Sequence[CheckResult]
 ) -> Figure:
-    tones = _tones_by_case(results)
+    tones = tones_by_case(results)
     marked = sum(tones.get(scan.case) in ("bad", "warning") for scan in scans)
     return Figure(
         file="montage.png",
@@ -190,16 +162,6 @@ def _figure(
         content=montage_of(scans, results, _PAGE_PIXELS),
         fills_page=True,
     )
-
-
-def _tones_by_case(results: Sequence[CheckResult]) -> dict[str, Tone]:
-    tones: dict[str, Tone] = {}
-    for result in results:
-        for finding in result.findings:
-            for case in finding.cases:
-                if result.severity != "note" and tones.get(case) != "bad":
-                    tones[case] = _TONES[result.severity]
-    return tones
 
 
 def _short(text: str, longest: int) -> str:

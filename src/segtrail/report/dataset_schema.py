@@ -32,12 +32,37 @@ class Aggregate(RecordPart):
     volume_ml: dict[str, ScalarRange] = Field(default_factory=dict)
 
 
+class ImageFacts(RecordPart):
+    """What is known of an image; intensities of each channel by percentile."""
+
+    spacing_mm: tuple[float, float, float]
+    intensity_percentiles: list[dict[str, float]] = Field(default_factory=list)
+
+
+class LabelFacts(RecordPart):
+    """What is known of a label map."""
+
+    volumes_ml: dict[str, float] = Field(default_factory=dict)
+
+
 class DatasetCase(RecordPart):
     """One case of the data set."""
 
     case: str
     side: Side
     group: str | None = None
+
+
+class DescribedCase(DatasetCase):
+    """A case with the facts of its files, which a shared copy does not have."""
+
+    image: ImageFacts | None = None
+    label: LabelFacts | None = None
+
+    def percentiles(self, channel: int) -> dict[str, float]:
+        """Return the intensities of a channel by percentile; none where they are not on record."""
+        known = self.image.intensity_percentiles if self.image else []
+        return known[channel] if channel < len(known) else {}
 
 
 class Split(RecordPart):
@@ -92,7 +117,7 @@ class DatasetSummary(RecordPart):
     labels: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
     dataset_json_sha256: str = ""
     fingerprint: str = ""
-    cases: list[DatasetCase]
+    cases: list[DescribedCase]
     left_out: list[LeftOutCase] = Field(default_factory=list)
     aggregates: dict[str, Aggregate] = Field(default_factory=dict)
     split: Split

@@ -10,12 +10,14 @@ from segtrail.report.parts import Figure, Heading, Paragraph, Part, as_data
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.calibration import calibration_section
+from segtrail.report.sections.checklist import checklist_section
+from segtrail.report.sections.claim import claim_section
 from segtrail.report.sections.configuration import configuration_section
 from segtrail.report.sections.data import data_section
-from segtrail.report.sections.guard import guard_section
-from segtrail.report.sections.limitations import limitations_section
+from segtrail.report.sections.groups import groups_section
+from segtrail.report.sections.limitations import limitations_section, worst_cases
 from segtrail.report.sections.pictures import pictures_section
-from segtrail.report.sections.record import circumstances_section, definitions_section
+from segtrail.report.sections.record import definitions_section, provenance_section
 from segtrail.report.sections.recorded import (
     recorded_configuration,
     recorded_curves,
@@ -132,21 +134,31 @@ def _parts(contents: RunContents) -> list[Part]:
     sections: Sequence[list[Part]] = (
         [Heading("Summary")],
         summary_section(contents),
-        metrics_section(contents.metrics),
+        data_section(contents),
         training_section(contents),
         regions_section(contents),
-        spread_section(contents),
-        calibration_section(contents.calibration),
-        cases_section(contents),
-        guard_section(contents),
+        _results(contents),
         pictures_section(contents),
-        limitations_section(contents.card),
-        data_section(contents.dataset),
-        definitions_section(contents.metrics),
-        circumstances_section(contents),
+        limitations_section(contents),
+        provenance_section(contents),
+        checklist_section(contents),
         configuration_section(contents.config),
+        claim_section(contents),
     )
     return [part for section in sections for part in section]
+
+
+def _results(contents: RunContents) -> list[Part]:
+    """Everything that was measured: over cases, case by case, spread, calibration, by group; what the metrics mean."""
+    return [
+        Heading("Results"),
+        *metrics_section(contents.metrics),
+        *cases_section(contents),
+        *spread_section(contents),
+        *calibration_section(contents.calibration),
+        *groups_section(contents),
+        *definitions_section(contents.metrics),
+    ]
 
 
 def _parts_of_recorded(contents: RunContents, recorded: Recorded) -> list[Part]:
@@ -154,15 +166,15 @@ def _parts_of_recorded(contents: RunContents, recorded: Recorded) -> list[Part]:
     sections: Sequence[list[Part]] = (
         [Heading("Summary")],
         recorded_summary(contents, recorded),
-        metrics_section(contents.metrics) if contents.metrics else [],
-        recorded_curves(contents),
-        spread_section(contents),
-        cases_section(contents) if contents.cases else [],
-        pictures_section(contents) if contents.examples else [],
         recorded_training(contents, recorded),
-        definitions_section(contents.metrics) if contents.metrics else [],
-        circumstances_section(contents),
+        recorded_curves(contents),
+        _results(contents) if contents.metrics else [],
+        pictures_section(contents) if contents.examples else [],
+        [Heading("Failures and limitations"), *worst_cases(contents.cases)] if contents.cases else [],
+        provenance_section(contents),
+        checklist_section(contents),
         recorded_configuration(contents.training_configuration),
+        claim_section(contents),
     )
     return [part for section in sections for part in section]
 

@@ -12,6 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 from segtrail.report.parts import Tone
 from segtrail.report.wording import printable, sans_font_files
 
+# The montage that a run keeps of its data; of more cases it shows a sample.
+FILE_NAME = "dataset_montage.png"
+MOST_TILES_OF_RUN = 400
 _LARGEST_SIDE = 192
 _GAP = 6
 _FRAME_SHARE = 1 / 64

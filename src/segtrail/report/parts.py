@@ -9,10 +9,11 @@ Tone = Literal["neutral", "good", "warning", "bad"]
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading, which is a bookmark too."""
+    """A heading, which is a bookmark too; it may start a page."""
 
     text: str
     level: int = 1
+    starts_page: bool = False
 
 
 @dataclass(frozen=True)

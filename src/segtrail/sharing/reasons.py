@@ -28,6 +28,7 @@ _FILES: tuple[tuple[str, str, str], ...] = (
     (r"report\.html", "report.html", REMADE),
     (r"predictions/.*\.nii\.gz", "predictions/", PICTURE),
     (r"examples/.*", "examples/", PICTURE),
+    (r"dataset_montage\.png", "dataset_montage.png", PICTURE),
     (r"checkpoints/best\.pt", "checkpoints/best.pt", WEIGHTS),
     (r"checkpoints/last\.pt", "checkpoints/last.pt", NOT_NEEDED),
     (r"checkpoints/finders/.*", "checkpoints/finders/", NOT_NEEDED),

@@ -38,7 +38,7 @@ def calibration_section(calibration: Calibration | None) -> list[Part]:
         "A label map says which class is the likeliest, not how sure the network was. Whoever uses its probabilities, "
         "for a threshold of their own or to send doubtful cases to a person, needs to know whether they hold."
     )
-    return [Heading("Calibration"), Paragraph(text), *parts]
+    return [Heading("Calibration", level=2), Paragraph(text), *parts]
 
 
 def _figure(pools: Sequence[PooledCalibration], side: str) -> Figure:

@@ -1,171 +1,96 @@
-"""The data set: facts, split, aggregates of each side, and what the checks found."""
+"""The data set: what it is, how its sides compare, a picture of every case, and what the checks found."""
 
-from segtrail.report.dataset_schema import Aggregate, CheckOutcome, DatasetSummary, Finding, VectorRange
-from segtrail.report.parts import Column, Fact, Facts, Heading, Paragraph, Part, Row, Table, Tone
-from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count, format_number
+from pathlib import Path
 
-_FINDINGS_SHOWN = 20
-_FINDINGS_ON_ONE_PAGE = 5
-_SIDE_ORDER = ("all", "train", "val", "test")
-_FAILED_WORDS = {"error": "failed", "warning": "warning", "note": "note"}
-_FAILED_TONES: dict[str, Tone] = {"error": "bad", "warning": "warning", "note": "neutral"}
+from segtrail.report.data_figures import MOST_VOLUMES, SIDES, draw_properties, properties_of
+from segtrail.report.dataset_schema import DatasetSummary
+from segtrail.report.montage import FILE_NAME as MONTAGE
+from segtrail.report.montage import MOST_TILES_OF_RUN
+from segtrail.report.parts import Facts, Figure, Heading, Paragraph, Part
+from segtrail.report.png_file import read_png
+from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.data_description import (
+    compare_sides,
+    describe_checks,
+    describe_source,
+    describe_split,
+)
+from segtrail.report.wording import SIDE_NAMES, format_count, join_words
+
+# A montage of few cases takes a part of the line alone, so that its tiles are as large as those of many.
+_PIXELS_ACROSS, _NARROWEST_PERCENT = 1000, 20
 
 
-def data_section(dataset: DatasetSummary | None) -> list[Part]:
+def data_section(contents: RunContents) -> list[Part]:
     """Build the section about the data set.
 
     Args:
-        dataset: dataset_summary.json.
+        contents: The run.
 
     Returns:
-        Facts, split, aggregates and checks, or a sentence where nothing was recorded.
+        Facts, split, sides, montage and checks, or a sentence where nothing was recorded.
+
+    Raises:
+        InputError: The montage is damaged.
     """
-    heading = Heading("Data set")
+    heading = Heading("The data", starts_page=True)
+    dataset = contents.dataset
     if dataset is None:
         text = "The data set is not recorded: the run folder holds no dataset_summary.json."
         return [heading, Paragraph(text, style="missing")]
     return [
         heading,
-        *describe_data(dataset),
-        Heading("Checks of the data", level=2),
-        *_checks(dataset.checks),
-    ]
-
-
-def describe_data(dataset: DatasetSummary) -> list[Part]:
-    """Say what the data set is, how it was divided, and how its sides compare.
-
-    Args:
-        dataset: dataset_summary.json.
-
-    Returns:
-        Facts, split and aggregates.
-    """
-    return [
-        Facts(_facts(dataset)),
+        Facts(describe_source(dataset)),
         Heading("Split", level=2),
-        *_split(dataset),
+        *describe_split(dataset),
         Heading("Sides compared", level=2),
-        *_aggregates(dataset),
+        *_figure(dataset),
+        *compare_sides(dataset),
+        *_montage(contents.folder, dataset),
+        Heading("Checks of the data", level=2),
+        *describe_checks(dataset.checks),
     ]
 
 
-def _facts(dataset: DatasetSummary) -> list[Fact]:
-    optional = [
-        Fact("Description", dataset.description or ""),
-        Fact("Licence", dataset.licence or "not stated"),
-        Fact("Source", dataset.reference or "not stated"),
-        Fact("Release", dataset.release or ""),
-        Fact("Modality", ", ".join(dataset.modality.values())),
-        Fact("Labels", ", ".join(f"{value} {name}" for value, name in dataset.labels.items())),
-        Fact("SHA-256 of dataset.json", dataset.dataset_json_sha256, code=True),
-        Fact("Fingerprint of the data", dataset.fingerprint, code=True),
-    ]
-    return [Fact("Name", dataset.name), *(fact for fact in optional if fact.text)]
-
-
-def _split(dataset: DatasetSummary) -> list[Part]:
-    split = dataset.split
-    method = {"named": "by named lists", "fraction": "at random, by fraction"}.get(split.method, split.method)
-    details = [f"seed {split.seed}"] if split.seed is not None and split.method != "named" else []
-    details += [f"validation fraction {split.val_frac:g}"] if split.val_frac is not None else []
-    facts = [Fact("Method", ", ".join([method, *details]))]
-    facts += [Fact("Hash of the split", split.hash, code=True)] if split.hash else []
-    for side, name in SIDE_NAMES.items():
-        cases = [case.case for case in dataset.cases if case.side == side]
-        if cases:
-            facts.append(Fact(name.capitalize(), f"{format_count(len(cases), 'case')}: {', '.join(cases)}"))
-    if dataset.left_out:
-        named = ", ".join(f"{item.case} ({', '.join(item.checks)})" for item in dataset.left_out)
-        facts.append(Fact("Left out", f"{named}, as data.allow says"))
-    groups = {case.group for case in dataset.cases if case.group}
-    if groups:
-        facts.append(Fact("Groups", f"{format_count(len(groups), 'group')}, each kept on one side"))
-    return [Facts(facts)]
-
-
-def _aggregates(dataset: DatasetSummary) -> list[Part]:
-    sides = [side for side in _SIDE_ORDER if side in dataset.aggregates]
-    if not sides:
-        return [Paragraph("No aggregates were recorded.", style="missing")]
-    columns = [Column("Property", 1.6)]
-    columns += [Column(SIDE_NAMES.get(side, side).capitalize(), 1.4, "right") for side in sides]
-    aggregates = [dataset.aggregates[side] for side in sides]
-    rows = [
-        Row(["Cases", *(f"{aggregate.n_cases:,}" for aggregate in aggregates)]),
-        *(
-            Row(
-                [
-                    f"Spacing {axis} (mm)",
-                    *(_axis_range(aggregate.spacing_mm, place, 2) for aggregate in aggregates),
-                ]
-            )
-            for place, axis in enumerate("xyz")
-        ),
-        *(
-            Row([f"Voxels {axis}", *(_axis_range(aggregate.shape, place, 0) for aggregate in aggregates)])
-            for place, axis in enumerate("xyz")
-        ),
-    ]
-    names = dict.fromkeys(name for aggregate in aggregates for name in aggregate.volume_ml)
-    rows += [
-        Row([f"Volume of {name} (mL)", *(_volume_range(item, name) for item in aggregates)]) for name in names
-    ]
+def _figure(dataset: DatasetSummary) -> list[Part]:
+    """Show every case by its side; nothing where the cases have no facts, as in a shared copy."""
+    properties = properties_of(dataset)
+    if not properties:
+        return []
+    named = join_words([item.title for item in properties])
+    n_cases = sum(case.side in SIDES for case in dataset.cases)
+    n_volumes = len(dataset.labels) - 1
+    largest = f" Volumes of the {MOST_VOLUMES} largest classes." if n_volumes > MOST_VOLUMES else ""
+    alt = f"Dot plots of {named} for {format_count(n_cases, 'case')}, a row for each side of the split."
     caption = (
-        "Median, with least and greatest in brackets where they differ. How to read it: where the sides "
-        "differ much, a result on one may say little about the other."
+        "Every case as a dot, the median of its side as a line. Of intensities the dot is the median of the image and "
+        "the thin line goes from the 5th to the 95th percentile; a spacing that is the same everywhere is not drawn."
+        f"{largest} How to read it: a side whose dots lie elsewhere is unlike the others."
     )
-    return [Table(columns, rows, caption, keep_together=len(rows) <= 12)]
+    return [Figure("sides.svg", alt, caption, draw_properties(properties))]
 
 
-def _axis_range(values: VectorRange, place: int, decimals: int) -> str:
-    low, median, high = (f"{row[place]:,.{decimals}f}" for row in (values.min, values.median, values.max))
-    return low if low == high else f"{median} ({low}–{high})"
-
-
-def _volume_range(aggregate: Aggregate, name: str) -> str:
-    volume = aggregate.volume_ml.get(name)
-    if volume is None:
-        return "–"
-    low, median, high = (format_number(value, "mL") for value in (volume.min, volume.median, volume.max))
-    return low if low == high else f"{median} ({low}–{high})"
-
-
-def _checks(checks: list[CheckOutcome]) -> list[Part]:
-    if not checks:
-        return [Paragraph("No checks were recorded.", style="missing")]
-    rows = [Row([check.title, _outcome(check), _evidence(check)], _tone(check)) for check in checks]
-    failed = sum(check.status == "failed" for check in checks)
-    passed = len(checks) - failed
+def _montage(run_dir: Path, dataset: DatasetSummary) -> list[Part]:
+    """Show a slice of every case; nothing in runs of older versions and in shared copies, which have no montage."""
+    found = read_png(run_dir / MONTAGE)
+    if found is None:
+        return []
+    content, (width, _) = found
+    n_cases = len(dataset.cases)
+    n_shown = min(n_cases, MOST_TILES_OF_RUN)
+    which = "Every case" if n_shown == n_cases else f"{n_shown} of {n_cases:,} cases, evenly spaced"
+    sides = [case.side for case in dataset.cases]
+    order = [f"{sides.count(side):,} {name}" for side, name in SIDE_NAMES.items() if side in sides]
     caption = (
-        f"{format_count(len(checks), 'check')} before training: {passed} passed, {failed} found something."
+        f"{which}: the axial slice with the most label, the patient's right on the left, outlines of the labels in "
+        f"colour; line by line, {join_words(order)}. A frame stands where a check of the data found something. How to "
+        "read it: look for cases that differ from their neighbours, and for outlines that miss the organ."
     )
-    columns = [Column("Check", 2.2), Column("Outcome", 0.8), Column("What was found", 3.5)]
-    short = sum(len(check.findings) for check in checks) <= _FINDINGS_ON_ONE_PAGE
-    return [Table(columns, rows, caption, keep_together=short)]
-
-
-def _outcome(check: CheckOutcome) -> str:
-    if check.status == "passed":
-        return "passed"
-    return f"{_FAILED_WORDS[check.severity]}, allowed" if check.allowed else _FAILED_WORDS[check.severity]
-
-
-def _tone(check: CheckOutcome) -> Tone:
-    return "neutral" if check.status == "passed" else _FAILED_TONES[check.severity]
-
-
-def _evidence(check: CheckOutcome) -> str:
-    if not check.findings:
-        return "nothing" if check.status == "passed" else as_sentence(check.remedy)
-    found = [describe_finding(finding) for finding in check.findings[:_FINDINGS_SHOWN]]
-    more = len(check.findings) - len(found)
-    if more > 0:
-        found.append(f"And {more:,} more, listed in dataset_summary.json.")
-    return " ".join([*found, f"What to do: {check.remedy}" if check.remedy else ""]).strip()
-
-
-def describe_finding(finding: Finding) -> str:
-    """Put what a check found into a sentence, its case first."""
-    evidence = finding.evidence
-    return f"{finding.case}: {evidence.rstrip('.')}." if finding.case else as_sentence(evidence)
+    alt = (
+        f"{format_count(n_shown, 'slice')} of the images, one for each case, with the outlines of the labels."
+    )
+    width_percent = min(100, max(_NARROWEST_PERCENT, round(100 * width / _PIXELS_ACROSS)))
+    return [
+        Heading("Montage", level=2),
+        Figure(MONTAGE, alt, caption, content, width_percent),
+    ]

@@ -1,31 +1,79 @@
-"""What the network is for, and what limits it, as the model card has it."""
+"""Where the network failed or did worst, what limits its results, and what the guard did."""
+
+from collections.abc import Sequence
 
 from segtrail.report.card_text import CardText
-from segtrail.report.parts import Bullets, Heading, Paragraph, Part
-from segtrail.report.wording import format_count
+from segtrail.report.parts import Bullets, Column, Heading, Paragraph, Part, Row, Table, Tone
+from segtrail.report.record_schema import CaseRow
+from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.guard import guard_section
+from segtrail.report.sections.results import failure_sentence
+from segtrail.report.wording import SIDE_NAMES, format_count, format_number
+
+_MOST_CLASSES = 20
+_ROWS_TOGETHER = 12
 
 
-def limitations_section(card: CardText | None) -> list[Part]:
-    """Build the section about use and limitations.
+def limitations_section(contents: RunContents) -> list[Part]:
+    """Build the section about failures and limitations.
 
     Args:
-        card: What the model card says; None without one.
+        contents: The run.
 
     Returns:
-        The intended use, the limitations, and what nobody has written yet.
+        The worst case of each class, the limitations of the model card, and what the guard did.
     """
-    heading = Heading("Intended use and limitations")
+    return [
+        Heading("Failures and limitations"),
+        *worst_cases(contents.cases or []),
+        *guard_section(contents),
+        Heading("Limitations", level=2),
+        *_limitations(contents.card),
+    ]
+
+
+def worst_cases(cases: Sequence[CaseRow]) -> list[Part]:
+    """Name what failed, and the case with the lowest Dice of each class.
+
+    Args:
+        cases: The rows of all cases.
+
+    Returns:
+        A sentence and a table; a sentence where nothing was measured.
+    """
+    measured = [row for row in cases if row.status != "left_out"]
+    if not measured:
+        return [Paragraph("No case was measured, so none can have failed.", style="missing")]
+    lowest: dict[tuple[str, str], CaseRow] = {}
+    for row in sorted(measured, key=lambda row: (_dice(row), row.case)):
+        lowest.setdefault((row.split, row.class_name), row)
+    shown = list(lowest.values())[:_MOST_CLASSES]
+    cut = f" The {_MOST_CLASSES} lowest of {len(lowest)}." if len(lowest) > _MOST_CLASSES else ""
+    columns = [Column("Class", 2), Column("Side", 1), Column("Case", 2), Column("Dice", 1, "right")]
+    caption = f"The case with the lowest Dice of each class, the lowest first.{cut} Tinted rows failed."
+    rows = [_worst_row(row) for row in shown]
+    table = Table(columns, rows, caption, keep_together=len(rows) <= _ROWS_TOGETHER)
+    return [Paragraph(failure_sentence(measured)), table]
+
+
+def _dice(row: CaseRow) -> float:
+    value = row.metric("dice")
+    return 1.0 if value is None else value
+
+
+def _worst_row(row: CaseRow) -> Row:
+    tone: Tone = "neutral" if row.status == "ok" else "bad"
+    dice = format_number(row.metric("dice"))
+    return Row([row.class_name, SIDE_NAMES[row.split], row.case, dice], tone)
+
+
+def _limitations(card: CardText | None) -> list[Part]:
     if card is None:
         text = "The run has no model card, from which this part is taken; “segtrail card” makes one of a finished run."
-        return [heading, Paragraph(text, style="missing")]
-    parts: list[Part] = [heading]
-    if card.intended_use:
-        parts.append(Paragraph(card.intended_use))
-    if card.limitations:
-        parts.append(Bullets(card.limitations))
-    if card.open_questions:
-        parts.append(Paragraph(_describe_open(card), style="small"))
-    return parts
+        return [Paragraph(text, style="missing")]
+    listed: list[Part] = [Bullets(card.limitations)] if card.limitations else []
+    still_open = [Paragraph(_describe_open(card), style="small")] if card.open_questions else []
+    return [*listed, *still_open]
 
 
 def _describe_open(card: CardText) -> str:

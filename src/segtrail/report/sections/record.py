@@ -34,7 +34,7 @@ def definitions_section(metrics: MetricsSummary | None) -> list[Part]:
     Returns:
         A definition for each metric, or a sentence where there is none.
     """
-    heading = Heading("What the metrics mean")
+    heading = Heading("What the metrics mean", level=2)
     if metrics is None or not metrics.definitions:
         return [
             heading,
@@ -48,8 +48,24 @@ def definitions_section(metrics: MetricsSummary | None) -> list[Part]:
     return [heading, Paragraph(intro), Facts(facts)]
 
 
-def circumstances_section(contents: RunContents) -> list[Part]:
-    """Build the list of software, machine and times.
+def provenance_section(contents: RunContents) -> list[Part]:
+    """Build the section about code, software, machine, times and hashes.
+
+    Args:
+        contents: The run.
+
+    Returns:
+        Facts.
+    """
+    run = contents.run
+    facts = [Fact("Operator", run.operator)] if run.operator else []
+    facts += [Fact("Note", run.note)] if run.note else []
+    made = Facts([*facts, *describe_circumstances(contents).rows])
+    return [Heading("Provenance"), Heading("How the run was made", level=2), made]
+
+
+def describe_circumstances(contents: RunContents) -> Facts:
+    """Say how the run was made: code, software, machine, times and hashes.
 
     Args:
         contents: The run.
@@ -89,7 +105,7 @@ def circumstances_section(contents: RunContents) -> list[Part]:
             f"{_NAMES.get(stage, stage)} {format_duration(seconds)}" for stage, seconds in stages.items()
         )
         facts.append(Fact("Time", times))
-    return [Heading("How the run was made"), Facts([*facts, *_training_cost(contents)])]
+    return Facts([*facts, *_training_cost(contents)])
 
 
 def describe_resumption(entry: Resumption) -> str:

@@ -10,9 +10,14 @@ from segtrail.report.parts import Column, Fact, Facts, Figure, Heading, Notice, 
 from segtrail.report.record_schema import EpochRow, Recorded, RecordedData
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.configuration import flatten
-from segtrail.report.sections.pictures import best_picture
 from segtrail.report.sections.result_text import result_paragraphs
-from segtrail.report.sections.summary import RESEARCH_USE, citing, status_notice
+from segtrail.report.sections.summary import (
+    citing,
+    intended_use,
+    picture_on_first_page,
+    shortened,
+    status_notice,
+)
 from segtrail.report.sections.verdict import verdict
 from segtrail.report.wording import as_sentence, format_count, format_duration, format_number
 
@@ -43,12 +48,12 @@ def recorded_summary(contents: RunContents, recorded: Recorded) -> list[Part]:
         *status_notice(contents),
         Notice("Result", result),
         *verdict(contents),
-        *best_picture(contents),
         Heading("The training at a glance", level=2),
-        Facts(_at_a_glance(contents, recorded), columns=2),
+        shortened(_at_a_glance(contents, recorded)),
         Paragraph(_WHAT_IT_IS, style="small"),
-        Paragraph(RESEARCH_USE, style="small"),
+        *intended_use(contents),
         *citing(contents),
+        *picture_on_first_page(contents),
     ]
 
 
@@ -158,7 +163,7 @@ def recorded_training(contents: RunContents, recorded: Recorded) -> list[Part]:
     if recorded.adapter is not None:
         facts.append(Fact("Read by", f"the adapter {recorded.adapter}"))
     facts += [Fact("Not on record", as_sentence(gap)) for gap in [*recorded.gaps, *recorded.not_found]]
-    return [Heading("What was recorded"), Facts(facts)]
+    return [Heading("What was recorded", starts_page=True), Facts(facts)]
 
 
 def _of_data(data: RecordedData | None) -> list[Fact]:

@@ -105,7 +105,7 @@ def cases_section(contents: RunContents) -> list[Part]:
     Returns:
         The tables, or a sentence where nothing was evaluated.
     """
-    heading = Heading("Case by case")
+    heading = Heading("Case by case", level=2)
     cases = contents.cases
     if not cases:
         return [heading, Paragraph("No case was evaluated in this run.", style="missing")]
@@ -120,7 +120,7 @@ def cases_section(contents: RunContents) -> list[Part]:
         "Numbers are rounded for reading; metrics_cases.csv has all digits. Tinted rows failed. "
         f"{MISSING} stands where a metric is undefined."
     )
-    return [heading, Paragraph(failure_sentence(cases)), *tables, Paragraph(how_to_read, style="small")]
+    return [heading, *tables, Paragraph(how_to_read, style="small")]
 
 
 def metrics_of(cases: Sequence[CaseRow], metrics: MetricsSummary | None) -> dict[str, Definition]:

@@ -39,7 +39,7 @@ def spread_section(contents: RunContents) -> list[Part]:
                 *_distributions(rows, metrics_of(rows, contents.metrics), side),
                 *_agreement(rows, side),
             ]
-    return [Heading("Spread over cases"), *parts] if parts else []
+    return [Heading("Spread over cases", level=2), *parts] if parts else []
 
 
 def _distributions(rows: Sequence[CaseRow], metrics: Mapping[str, Definition], side: str) -> list[Part]:

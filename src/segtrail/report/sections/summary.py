@@ -1,9 +1,10 @@
 """The first page: what was trained on what, with which result."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from segtrail.report.dataset_schema import DatasetSummary
-from segtrail.report.parts import Fact, Facts, Heading, Notice, Paragraph, Part
+from segtrail.report.parts import Fact, Facts, Figure, Heading, Notice, Paragraph, Part
 from segtrail.report.record_schema import Model, RunRecord
 from segtrail.report.run_contents import RunContents, Stage
 from segtrail.report.sections.pictures import best_picture
@@ -22,6 +23,8 @@ RESEARCH_USE = (
     "For research use only. Not a medical device: not for diagnosis, nor for decisions about a patient."
 )
 
+_LONGEST_FACT = 110
+
 
 def summary_section(contents: RunContents) -> list[Part]:
     """Build the first page.
@@ -36,12 +39,35 @@ def summary_section(contents: RunContents) -> list[Part]:
         *status_notice(contents),
         Notice("Result", result_paragraphs(contents)),
         *verdict(contents),
-        *best_picture(contents),
         Heading("The run at a glance", level=2),
-        Facts(facts_at_a_glance(contents), columns=2),
-        Paragraph(RESEARCH_USE, style="small"),
+        shortened(facts_at_a_glance(contents)),
+        *intended_use(contents),
         *citing(contents),
+        *picture_on_first_page(contents),
     ]
+
+
+def shortened(facts: Sequence[Fact]) -> Facts:
+    """Cut facts so that they stay on the first page; the sections behind it have them whole."""
+    return Facts([replace(fact, text=_cut(fact.text)) for fact in facts], columns=2)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_FACT else f"{text[: _LONGEST_FACT - 1]}…"
+
+
+def picture_on_first_page(contents: RunContents) -> list[Part]:
+    """Give the best case what is left of the first page."""
+    return [
+        replace(part, fills_page=True) if isinstance(part, Figure) else part
+        for part in best_picture(contents)
+    ]
+
+
+def intended_use(contents: RunContents) -> list[Part]:
+    """Say what the network is for, as the model card has it, and what it is not for."""
+    use = contents.card.intended_use if contents.card else ""
+    return [Paragraph(f"Intended use: {use} {RESEARCH_USE}" if use else RESEARCH_USE, style="small")]
 
 
 def citing(contents: RunContents) -> list[Part]:
@@ -70,7 +96,7 @@ def status_notice(contents: RunContents) -> list[Part]:
     if run.status == "finished" and changed:
         scope = (
             "It was interrupted and gone on with under other conditions than those it began with, so it can't be "
-            'repeated bit for bit. "How the run was made" lists them.'
+            "repeated bit for bit. “Provenance” lists them."
         )
         return [Notice("This run did not go on as it began", [scope], "warning")]
     if run.status == "running":
