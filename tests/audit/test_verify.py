@@ -82,6 +82,7 @@ def test_an_honest_run_passes_every_check(quick_run_dir: Path, segtrail: Command
         "metrics": "pass",
         "calibration": "pass",
         "model_card": "pass",
+        "methods": "pass",
         "data": "not checked",
         "rerun": "not checked",
     }

@@ -72,7 +72,7 @@ WORK = {
     "prediction.predict_run": {"predict_run": "predict"},
     "experiment.check_data": {"check_data": "check"},
     "onboarding.initialise": {"initialise": "init"},
-    "methods_text.text": {"build_methods": "methods"},
+    "methods_text.text": {"methods_of_run": "methods"},
     "report.make": {"make_reports": "report"},
     "model_card.answers": {"read_answers": "card --answers"},
     "model_card.completion": {"latest_card": "card"},

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,22 @@ def test_the_record_keeps_the_note_and_the_command_without_paths(quick_run_dir: 
     assert state["note"] == "a note"
     assert state["start_command"].startswith("segtrail train ${")
     assert state["status"] == "finished"
+
+
+def test_without_typst_a_run_is_sealed_with_the_web_page_and_gets_the_pdf_later(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "typst", None)
+        trained = segtrail("train", tiny_config, "train.max_epochs=1")
+        assert trained.exit_code == 0, trained.stderr
+        assert "needs the package typst" in trained.stdout
+        run = only_run(tmp_path)
+        assert (run / "report.html").is_file()
+        assert not (run / "report.pdf").exists()
+        again = segtrail("report", run)
+        assert again.exit_code == 2
+        assert f"{run / 'report.html'} was made. The PDF of the report needs" in again.stderr
+    assert segtrail("report", run).exit_code == 0
+    assert len(list((run / "addenda").glob("report_*.pdf"))) == 1
+    assert segtrail("verify", run).exit_code == 0

@@ -60,7 +60,7 @@ def test_the_page_is_valid_html_and_says_what_the_pdf_says(make_run):
     assert "For research use only" in text
     assert "la_008" in text
     assert tree.get("lang") == "en"
-    assert [title.text for title in tree.iter("h2")][:2] == ["Summary", "Training"]
+    assert [title.text for title in tree.iter("h2")][:2] == ["Summary", "The data"]
 
 
 def test_the_same_run_gives_the_same_bytes(make_run):

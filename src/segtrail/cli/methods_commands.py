@@ -28,18 +28,17 @@ def methods(
 ) -> None:
     """Write the methods section of a manuscript from the record of a run, with BibTeX of what was used."""
     with sentences_for_errors(as_json) as answers:
-        from segtrail.methods_text.text import build_methods
-        from segtrail.model_card.card import this_program
+        from segtrail.methods_text.text import methods_of_run
         from segtrail.record.run_folder import find_trained_run
-        from segtrail.report.run_contents import read_run
 
-        contents = read_run(find_trained_run(run, output_root.expanduser(), even_shared=True).path)
-        text = build_methods(contents, this_program())
+        folder = find_trained_run(run, output_root.expanduser(), even_shared=True)
+        text = methods_of_run(folder.path)
         paths = None if output is None else _write(text, output.expanduser())
         if as_json:
             written = {} if paths is None else {"output": str(paths[0]), "bibliography": str(paths[1])}
-            texts = {"text": text.markdown, "bibtex": text.bibtex}
-            print_json({"schema_version": 1, "run_id": contents.run.run_id, **texts, **written}, answers)
+            run_id = str(folder.read_state().get("run_id"))
+            texts = {"run_id": run_id, "text": text.markdown, "bibtex": text.bibtex}
+            print_json({"schema_version": 1, **texts, **written}, answers)
         elif paths is None:
             typer.echo(text.markdown, nl=False)
         else:

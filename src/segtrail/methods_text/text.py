@@ -55,6 +55,15 @@ def write_methods(run_dir: Path) -> None:
     write_text(run_dir / BIBLIOGRAPHY_FILE, text.bibtex)
 
 
+def methods_of_run(run_dir: Path) -> MethodsText:
+    """Write the methods section of a run, with its fingerprint where it has one.
+
+    Raises:
+        InputError: A file of the run is damaged or missing.
+    """
+    return build_methods(read_run(run_dir), this_program())
+
+
 def methods_of_record(run_dir: Path) -> MethodsText:
     """Write the methods section as it stands in a run, which can't name the fingerprint that covers it.
 
