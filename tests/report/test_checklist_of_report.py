@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from made_reports import make_report
 from pypdf import PdfReader
 
-from segtrail.report.make import make_report
 from segtrail.report.sections.checklist import FILES
 
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "RUNBOOK.md").read_text(encoding="utf-8")

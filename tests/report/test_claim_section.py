@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from made_reports import make_report
 from pypdf import PdfReader
 
 from segtrail.model_card.questions import QUESTIONS
 from segtrail.report.claim_items import ITEMS
-from segtrail.report.make import make_report
 from segtrail.report.sections.claim_answers import ANSWERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "governance.md").read_text(encoding="utf-8")

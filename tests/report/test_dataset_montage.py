@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from made_reports import make_report
 from PIL import Image
 from pypdf import PdfReader
 
@@ -12,7 +13,6 @@ from segtrail.dataset.reading.scan import CaseScan
 from segtrail.dataset.split import Split
 from segtrail.errors import InputError
 from segtrail.report.dataset_montage import montage_of_run
-from segtrail.report.make import make_report
 
 
 def noisy_scan(number: int) -> CaseScan:

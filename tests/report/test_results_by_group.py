@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from made_reports import make_report
 from pypdf import PdfReader
 
-from segtrail.report.make import make_report
 from segtrail.report.record_schema import CaseRow
 from segtrail.report.sections.groups import group_results
 
