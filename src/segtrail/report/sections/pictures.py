@@ -12,9 +12,9 @@ from segtrail.report.run_contents import RunContents
 from segtrail.report.wording import format_count, join_words
 
 _RANKS = ("worst", "median", "best", "flagged")
-# Of the line, in per cent.
-_WIDTH = 90
-_WIDTH_OF_SURFACES = 100
+# Of the line, in per cent: planes alone stand three to a page, with surfaces a case has its page.
+_WIDTH_ALONE = 90
+_WIDTH_WITH_SURFACES = 100
 _WIDTH_EARLY = 94
 
 _HOW_TO_READ = (
@@ -91,10 +91,12 @@ def _pictures_of_case(contents: RunContents, same: Sequence[Example]) -> list[Pa
         ranks.append("flagged")
     caption = f"{join_words(list(ranks)).capitalize()} case. {first.caption}"
     surface = first.surface
-    planes = _figure(contents, first.case, first, caption, _WIDTH, keeps_with_next=surface is not None)
     if surface is None:
-        return [planes]
-    return [planes, _figure(contents, first.case, surface, surface.caption, _WIDTH_OF_SURFACES)]
+        return [_figure(contents, first.case, first, caption, _WIDTH_ALONE)]
+    return [
+        _figure(contents, first.case, first, caption, _WIDTH_WITH_SURFACES, keeps_with_next=True),
+        _figure(contents, first.case, surface, surface.caption, _WIDTH_WITH_SURFACES),
+    ]
 
 
 def _not_drawn(contents: RunContents) -> list[Part]:
