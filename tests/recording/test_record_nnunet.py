@@ -67,7 +67,7 @@ def test_weights_plans_and_pictures_come_with_the_record(record: Command, folder
     assert (run / "checkpoints" / "best.pth").read_bytes() == weights
     assert (run / "outputs" / "nnunet" / "plans.json").is_file()
     assert '"plans_name": "nnUNetPlans"' in (run / "training_configuration.json").read_text(encoding="utf-8")
-    assert len(list((run / "examples").glob("*.png"))) == 2
+    assert len(list((run / "examples").glob("*_case_*.png"))) == 4  # planes and surfaces of two cases
 
 
 def test_kept_texts_hold_no_folder_of_the_machine(

@@ -311,15 +311,31 @@ class RunFolder:
         examples = []
         for rank, case in ranked:
             file = f"{rank}_{case}.png"
-            figure = Figure(figsize=(2, 1), dpi=40)
-            FigureCanvasAgg(figure)
-            figure.savefig(self.path / "examples" / file)
+            self.write_picture(file)
             words = {
                 "alt": f"Three planes of {case}.",
                 "caption": f"{case} (validation): left atrium Dice 0.846.",
             }
             examples.append({"rank": rank, "case": case, "class_mean_dice": 0.8, "file": file, **words})
         self.write_json("examples/examples.json", {"examples": examples})
+
+    def write_picture(self, file: str) -> None:
+        figure = Figure(figsize=(2, 1), dpi=40)
+        FigureCanvasAgg(figure)
+        figure.savefig(self.path / "examples" / file)
+
+    def write_surfaces(self) -> None:
+        """Give every case that has a picture one of its surfaces too."""
+        content = json.loads((self.path / "examples/examples.json").read_text(encoding="utf-8"))
+        for example in content["examples"]:
+            file = f"surface_{example['case']}.png"
+            self.write_picture(file)
+            words = {
+                "alt": f"Surfaces of {example['case']}.",
+                "caption": f"{example['case']}, surfaces: far.",
+            }
+            example["surface"] = {"file": file, **words}
+        self.change_json("examples/examples.json", examples=content["examples"])
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 from pathlib import Path
@@ -268,7 +269,56 @@ def test_one_case_that_is_best_median_and_worst_is_shown_once(make_run):
     run = make_run(n_val=3)
     run.write_examples(("best", "la_008"), ("median", "la_008"), ("worst", "la_008"))
     text = read_text(make_report(run.path))
-    assert text.count("Best, median and worst case.") == 1
+    assert text.count("Worst, median and best case.") == 1
+
+
+def test_the_worst_case_stands_first_and_the_flagged_ones_last(make_run):
+    run = make_run()
+    run.write_examples(("best", "la_008"), ("median", "la_009"), ("worst", "la_010"), ("flagged", "la_011"))
+    text = read_text(make_report(run.path))
+    places = [text.index(f"{rank} case. la_") for rank in ("Worst", "Median", "Best", "Flagged")]
+    assert places == sorted(places)
+    assert "The best case, not a typical one. la_008" in text
+
+
+def test_a_ranked_case_that_is_flagged_is_shown_once_and_called_both(make_run):
+    run = make_run()
+    run.write_examples(("worst", "la_010"))
+    examples = json.loads((run.path / "examples/examples.json").read_text(encoding="utf-8"))["examples"]
+    run.write_json("examples/examples.json", {"examples": [{**examples[0], "reasons": ["Look at it."]}]})
+    assert read_text(make_report(run.path)).count("Worst and flagged case. la_010") == 1
+
+
+def test_the_surfaces_of_a_case_stand_below_its_planes(make_run):
+    run = make_run()
+    run.write_surfaces()
+    text = read_text(make_report(run.path))
+    for case in ("la_008", "la_009", "la_010"):
+        assert text.index(f"case. {case} (validation)") < text.index(f"{case}, surfaces: far.")
+    assert "blue where the prediction is too small" in text
+
+
+def test_a_report_without_pictures_of_surfaces_does_not_explain_them(make_run):
+    assert "surfaces are coloured" not in read_text(make_report(make_run().path))
+
+
+@pytest.mark.parametrize(
+    ("n_more", "words"), [(1, "1 more flagged case has no picture."), (3, "3 more flagged cases")]
+)
+def test_flagged_cases_without_a_picture_are_counted(make_run, n_more, words):
+    run = make_run()
+    run.change_json("examples/examples.json", flagged_not_drawn=n_more)
+    text = read_text(make_report(run.path))
+    assert words in text
+    assert "metrics_cases.csv and the entries guard of inference.json tell all" in text
+
+
+def test_a_missing_picture_of_surfaces_is_named(make_run):
+    run = make_run()
+    run.write_surfaces()
+    (run.path / "examples" / "surface_la_009.png").unlink()
+    expected = "The picture of la_009’s surfaces is missing: examples/surface_la_009.png."
+    assert expected in read_text(make_report(run.path))
 
 
 @pytest.mark.parametrize(
@@ -396,9 +446,12 @@ def test_a_file_of_a_newer_segtrail_is_refused(make_run):
 def test_a_picture_outside_examples_is_refused(make_run):
     run = make_run()
     example = {"rank": "best", "case": "a", "file": "../../secret.png", "alt": "a", "caption": "b"}
-    run.write_json("examples/examples.json", {"examples": [example]})
-    with pytest.raises(InputError, match="a PNG inside examples/ is expected"):
-        make_report(run.path)
+    outside = {"file": "../secret.png", "alt": "a", "caption": "b"}
+    inside = {**example, "file": "best_la_008.png", "surface": outside}
+    for refused in (example, inside):
+        run.write_json("examples/examples.json", {"examples": [refused]})
+        with pytest.raises(InputError, match="a PNG inside examples/ is expected"):
+            make_report(run.path)
 
 
 def test_a_folder_without_run_json_is_no_run_folder(tmp_path):

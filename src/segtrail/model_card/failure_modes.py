@@ -44,8 +44,14 @@ def _worst_cases(contents: RunContents) -> list[Part]:
             caption = f"The lowest Dice of {name}, {len(worst)} of {len(rows)} {SIDE_NAMES[side]} cases:"
             parts += [case_table(worst, metrics, caption)] if worst else []
     if contents.share is None:
-        parts.append(Paragraph("The pictures of the best, median and worst validation case lie in examples."))
+        parts.append(Paragraph(f"The pictures of {_pictured(contents)} lie in examples."))
     return parts
+
+
+def _pictured(contents: RunContents) -> str:
+    ranked = "the best, median and worst validation case"
+    examples = [] if contents.examples is None else contents.examples.examples
+    return f"{ranked} and of flagged ones" if any(one.rank == "flagged" for one in examples) else ranked
 
 
 def _dice(row: CaseRow) -> float:

@@ -17,7 +17,7 @@ from segtrail.evaluation.records import (
     summarise_results,
     write_case_table,
 )
-from segtrail.experiment.examples import CaseSources, draw_ranked
+from segtrail.experiment.examples import CaseSources, draw_chosen
 from segtrail.progress import Narrator
 from segtrail.record.hashing import hash_file
 from segtrail.record.recorded_training import CONFIGURATION_FILE
@@ -138,7 +138,7 @@ def _measure(
 
 
 def _draw(run_dir: Path, training: ForeignTraining, results: list[ClassResult]) -> None:
-    """Draw the best, the median and the worst case, where the images of all are known."""
+    """Draw the best, the median, the worst and every failed case, where the images of all are known."""
     pairs = {pair.case: pair for pair in training.validation}
     if not all(pair.images for pair in pairs.values()):
         return
@@ -149,7 +149,7 @@ def _draw(run_dir: Path, training: ForeignTraining, results: list[ClassResult]) 
 
     # Classes that overlap share label values, which a picture can show but once.
     values = {value: name for name, of_class in training.classes.items() for value in of_class}
-    draw_ranked(run_dir / "examples", results, sources, values)
+    draw_chosen(run_dir / "examples", results, sources, values)
 
 
 def _ending(path: Path) -> str:

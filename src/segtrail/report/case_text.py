@@ -21,7 +21,9 @@ class ClassScores:
     predicted_volume_ml: float | None
 
 
-def caption(case: str, side: str, scores: Sequence[ClassScores], view: CaseView) -> str:
+def caption(
+    case: str, side: str, scores: Sequence[ClassScores], view: CaseView, reasons: Sequence[str] = ()
+) -> str:
     """Write the caption of a case picture.
 
     Args:
@@ -29,11 +31,14 @@ def caption(case: str, side: str, scores: Sequence[ClassScores], view: CaseView)
         side: "validation" or "test".
         scores: One entry for each class.
         view: What the picture shows, from `choose_view`.
+        reasons: Why the case is flagged, in sentences.
 
     Returns:
-        Sentences with the numbers and what the picture leaves out.
+        Sentences with the numbers, why the case is flagged and what the picture leaves out.
     """
     sentences = [f"{case} ({side}): {_numbers(scores)}."]
+    if reasons:
+        sentences.append(f"Flagged: {' '.join(reasons)}")
     if view.predicted_outside_ml > 0:
         volume = format_number(view.predicted_outside_ml, "mL")
         amount = f"{volume} mL" if view.predicted_outside_ml >= 0.05 else "Less than 0.1 mL"

@@ -88,7 +88,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture with what it shows (alt) and how to read it (caption); it may take what is left of its page."""
+    """A picture with what it shows (alt) and how to read it (caption).
+
+    It may take what is left of its page (``fills_page``), or stay on one page with the next part (``keeps_with_next``).
+    """
 
     file: str
     alt: str
@@ -96,6 +99,7 @@ class Figure:
     content: bytes = field(repr=False)
     width_percent: int = 100
     fills_page: bool = False
+    keeps_with_next: bool = False
 
 
 Part = Heading | Paragraph | Notice | Facts | Bullets | Table | Figure

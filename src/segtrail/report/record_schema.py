@@ -385,18 +385,29 @@ class Share(RecordPart):
     included: Included
 
 
-class Example(RecordPart):
-    """One picture of a case."""
+class ExampleSurface(RecordPart):
+    """A picture of a case's surfaces."""
 
-    rank: Literal["best", "median", "worst"]
+    file: str
+    alt: str
+    caption: str
+
+
+class Example(RecordPart):
+    """The pictures of one case; those of older versions have no surfaces, and none is flagged."""
+
+    rank: Literal["best", "median", "worst", "flagged"]
     case: str
     class_mean_dice: float | None = None
     file: str
     alt: str
     caption: str
+    reasons: list[str] = Field(default_factory=list)
+    surface: ExampleSurface | None = None
 
 
 class ExampleList(RecordPart):
     """examples/examples.json."""
 
     examples: list[Example]
+    flagged_not_drawn: int = 0

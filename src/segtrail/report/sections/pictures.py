@@ -1,26 +1,35 @@
-"""Pictures of the best, the median and the worst case."""
+"""Pictures of the worst, the median and the best case, and of every flagged one."""
 
-import io
 from collections.abc import Sequence
-
-from PIL import Image
 
 from segtrail.errors import InputError
 from segtrail.report.parts import Figure, Heading, Paragraph, Part
-from segtrail.report.record_schema import Example
+from segtrail.report.png_file import read_png
+from segtrail.report.record_schema import Example, ExampleSurface
 from segtrail.report.run_contents import RunContents
-from segtrail.report.wording import join_words
+from segtrail.report.wording import format_count, join_words
 
-_RANKS = ("best", "median", "worst")
-# Of the line, in per cent: at this width three pictures stand on a page.
-_WIDTH = 90
+_RANKS = ("worst", "median", "best", "flagged")
+# Of the line, in per cent: planes alone stand three to a page, with surfaces a case has its page.
+_WIDTH_ALONE = 90
+_WIDTH_WITH_SURFACES = 100
 _WIDTH_EARLY = 94
 
 _HOW_TO_READ = (
-    "Solid contours are the reference, dashed ones the prediction. The planes cut the organ where it is "
-    "largest and share one scale. Names of planes and letters (R right, L left, A anterior, P posterior, "
+    "In the planes, solid contours are the reference, dashed ones the prediction. They cut the organ where "
+    "it is largest and share one scale. Names of planes and letters (R right, L left, A anterior, P posterior, "
     "S superior, I inferior) follow the orientation in the image file's header, which is not checked against "
     "the anatomy."
+)
+_HOW_TO_READ_SURFACES = (
+    "The surfaces are coloured by how far that of the prediction lies from that of the reference: blue where the "
+    "prediction is too small, orange where it is too large, with one scale of −5 to 5 mm for all cases. Look at the "
+    "reference for what was missed and at the prediction for what is too much: a part that one of them lacks "
+    "altogether can be seen on the other one alone."
+)
+_WHERE_MORE_ARE = (
+    "Those with the lowest Dice are shown; the column status of metrics_cases.csv and the entries guard of "
+    "inference.json tell all."
 )
 
 
@@ -36,10 +45,14 @@ def best_picture(contents: RunContents) -> list[Part]:
     best = [example for example in _examples(contents) if example.rank == "best"]
     if not best:
         return []
-    where = "Median and worst case stand under “Pictures of cases”, with how to read them."
+    where = "Worst and median case stand under “Pictures of cases”, with how to read them."
     return [
         _figure(
-            contents, best[0], f"The best case, not a typical one. {best[0].caption} {where}", _WIDTH_EARLY
+            contents,
+            best[0].case,
+            best[0],
+            f"The best case, not a typical one. {best[0].caption} {where}",
+            _WIDTH_EARLY,
         )
     ]
 
@@ -51,7 +64,7 @@ def pictures_section(contents: RunContents) -> list[Part]:
         contents: The run.
 
     Returns:
-        A figure for each case, or a sentence where there is none.
+        The planes and the surfaces of each case, or a sentence where there is none.
     """
     heading = Heading("Pictures of cases")
     examples = _examples(contents)
@@ -61,11 +74,35 @@ def pictures_section(contents: RunContents) -> list[Part]:
             Paragraph("No pictures: examples/ holds none, because no case was evaluated.", style="missing"),
         ]
     parts: list[Part] = [heading, Paragraph(_HOW_TO_READ)]
+    if any(example.surface for example in examples):
+        parts.append(Paragraph(_HOW_TO_READ_SURFACES))
     for case in dict.fromkeys(example.case for example in examples):
-        same = [example for example in examples if example.case == case]
-        ranks = join_words([example.rank for example in same]).capitalize()
-        parts.append(_figure(contents, same[0], f"{ranks} case. {same[0].caption}", _WIDTH))
-    return parts
+        parts += _pictures_of_case(contents, [example for example in examples if example.case == case])
+    return [*parts, *_not_drawn(contents)]
+
+
+def _pictures_of_case(contents: RunContents, same: Sequence[Example]) -> list[Part]:
+    """The planes of a case, and its surfaces where they were drawn."""
+    first = same[0]
+    ranks = [example.rank for example in same]
+    if first.reasons and "flagged" not in ranks:
+        ranks.append("flagged")
+    caption = f"{join_words(list(ranks)).capitalize()} case. {first.caption}"
+    surface = first.surface
+    if surface is None:
+        return [_figure(contents, first.case, first, caption, _WIDTH_ALONE)]
+    return [
+        _figure(contents, first.case, first, caption, _WIDTH_WITH_SURFACES, keeps_with_next=True),
+        _figure(contents, first.case, surface, surface.caption, _WIDTH_WITH_SURFACES),
+    ]
+
+
+def _not_drawn(contents: RunContents) -> list[Part]:
+    n_more = 0 if contents.examples is None else contents.examples.flagged_not_drawn
+    if n_more == 0:
+        return []
+    have = "has no picture" if n_more == 1 else "have no pictures"
+    return [Paragraph(f"{format_count(n_more, 'more flagged case')} {have}. {_WHERE_MORE_ARE}")]
 
 
 def _examples(contents: RunContents) -> Sequence[Example]:
@@ -74,23 +111,23 @@ def _examples(contents: RunContents) -> Sequence[Example]:
     return sorted(contents.examples.examples, key=lambda example: _RANKS.index(example.rank))
 
 
-def _figure(contents: RunContents, example: Example, caption: str, width_percent: int) -> Part:
-    """A figure of an example's PNG; a sentence where the file is missing."""
-    path = contents.folder / "examples" / example.file
+def _figure(
+    contents: RunContents,
+    case: str,
+    picture: Example | ExampleSurface,
+    caption: str,
+    width_percent: int,
+    *,
+    keeps_with_next: bool = False,
+) -> Part:
+    """A figure of a PNG; a sentence where the file is missing."""
+    path = contents.folder / "examples" / picture.file
     if path.parent.resolve() != (contents.folder / "examples").resolve() or path.suffix.lower() != ".png":
         raise InputError(
-            f"examples/examples.json names {example.file!r}; a PNG inside examples/ is expected."
+            f"examples/examples.json names {picture.file!r}; a PNG inside examples/ is expected."
         )
-    try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-            picture.load()
-    except FileNotFoundError:
-        return Paragraph(
-            f"The picture of {example.case} ({example.rank}) is missing: examples/{path.name}.", "missing"
-        )
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(
-            f"{path} is damaged and can't be shown ({error}). Restore it, or evaluate the run again."
-        ) from None
-    return Figure(path.name, example.alt, caption, content, width_percent)
+    found = read_png(path)
+    if found is None:
+        what = f" ({picture.rank})" if isinstance(picture, Example) else "’s surfaces"
+        return Paragraph(f"The picture of {case}{what} is missing: examples/{path.name}.", "missing")
+    return Figure(path.name, picture.alt, caption, found[0], width_percent, keeps_with_next=keeps_with_next)
