@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segtrail.report.calibration_figure import draw_calibration
 from segtrail.report.case_figures import (
     Values,
     VolumePairs,
@@ -13,6 +14,7 @@ from segtrail.report.case_figures import (
     draw_agreement,
     draw_distributions,
 )
+from segtrail.report.record_schema import CalibrationBin
 
 VOLUMES = st.lists(st.floats(0.1, 500), min_size=3, max_size=30)
 
@@ -55,3 +57,14 @@ def test_the_same_values_give_the_same_bytes() -> None:
     assert draw_agreement(pairs) == draw_agreement(pairs)
     values = {"Dice": [Values("a", [0.5, 0.6])], "HD95 (mm)": [Values("a", [3.0, 4.0])]}
     assert draw_distributions(values) == draw_distributions(values)
+
+
+@pytest.mark.parametrize("name", ["$\\frac{$", "cost $ and $ more", "左心房"])
+def test_a_name_is_no_formula_and_may_hold_any_sign(name: str) -> None:
+    bins = [CalibrationBin(voxels=10, mean_probability=0.3, share_of_class=0.4)]
+    for figure in (
+        draw_distributions({"Dice": [Values(name, [0.8, 0.9])]}),
+        draw_agreement([VolumePairs(name, [80.0, 90.0], [82.0, 91.0])]),
+        draw_calibration({name: bins}),
+    ):
+        assert figure.lstrip().startswith(b"<?xml")

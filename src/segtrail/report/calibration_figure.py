@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from segtrail.report.figures import DASHES, INK, draw_grid
+from segtrail.report.figures import DASHES, INK, as_label, draw_grid
 from segtrail.report.record_schema import CalibrationBin
 
 # Okabe and Ito's palette; lines differ in dashes as well as in colour.
@@ -38,7 +38,7 @@ def draw_calibration(classes: Mapping[str, Sequence[CalibrationBin]]) -> bytes:
                 linewidth=1.2,
                 color=_COLOURS[place % len(_COLOURS)],
                 linestyle=DASHES[place % len(DASHES)],
-                label=name,
+                label=as_label(name),
                 clip_on=False,
             )
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")

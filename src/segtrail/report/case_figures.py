@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from segtrail.report.figures import BLUE, INK, ORANGE, draw_grid
+from segtrail.report.figures import BLUE, INK, ORANGE, as_label, draw_grid
 
 _Panel = Callable[[Axes], None]
 # Fractions of the golden ratio spread dots evenly whatever their number.
@@ -96,7 +96,7 @@ def draw_distributions(metrics: Mapping[str, Sequence[Values]]) -> bytes:
     Returns:
         An SVG.
     """
-    names = [values.name for values in next(iter(metrics.values()))]
+    names = [as_label(values.name) for values in next(iter(metrics.values()))]
     n_dots = sum(len(values.values) for classes in metrics.values() for values in classes)
 
     def panel(title: str, classes: Sequence[Values], is_first: bool) -> _Panel:
@@ -159,7 +159,7 @@ def _agreement_panel(pairs: VolumePairs) -> _Panel:
         for limit in agreement.limits_ml or ():
             axes.axhline(limit, color=INK, linewidth=0.9, linestyle=(0, (5, 2)))
         axes.margins(0.1, 0.18)
-        axes.set_title(pairs.name, fontsize=8)
+        axes.set_title(as_label(pairs.name), fontsize=8)
         axes.set_xlabel("mean of both (mL)")
         axes.set_ylabel("prediction − reference (mL)", fontsize=7)
 

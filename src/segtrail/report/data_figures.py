@@ -8,7 +8,7 @@ from statistics import median
 from matplotlib.axes import Axes
 
 from segtrail.report.dataset_schema import DatasetSummary, DescribedCase
-from segtrail.report.figures import BLUE, INK, ORANGE, draw_grid
+from segtrail.report.figures import BLUE, INK, ORANGE, as_label, draw_grid
 from segtrail.report.wording import SIDE_NAMES
 
 SIDES = ("train", "val", "test")
@@ -151,7 +151,7 @@ def _panel(item: Property, *, is_first: bool, rasterized: bool) -> Callable[[Axe
         axes.set_yticks(range(len(names)), names if is_first else [""] * len(names))
         if item.is_wide:
             axes.set_xscale("log")
-        axes.set_xlabel(shown.replace("$", r"\$"))
+        axes.set_xlabel(as_label(shown))
         axes.grid(axis="y", visible=False)
 
     return plot

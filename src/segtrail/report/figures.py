@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from segtrail.report.record_schema import EpochRow
+from segtrail.report.wording import printable
 
 # Okabe and Ito's palette; lines differ in dashes as well as in colour.
 BLUE, ORANGE, GREEN, INK = "#0072B2", "#D55E00", "#009E73", "#222222"
@@ -35,6 +36,15 @@ _STYLE: dict[str, Any] = {
     "legend.edgecolor": "white",
     "legend.framealpha": 0.9,
 }
+
+
+def as_label(name: str) -> str:
+    """Return a name that a person chose as matplotlib draws it: in glyphs that it has, no sign read as a formula.
+
+    Args:
+        name: The name of a class or case.
+    """
+    return printable(name).replace("$", r"\$")
 
 
 def draw_losses(history: Sequence[EpochRow]) -> bytes:

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from segtrail.report.figures import BLUE, GREEN, INK, ORANGE, draw_panels
+from segtrail.report.figures import BLUE, GREEN, INK, ORANGE, as_label, draw_panels
 from segtrail.report.record_schema import EpochRow
-from segtrail.report.wording import printable
 from segtrail.run_comparison.paired_statistics import goodness
 from segtrail.run_comparison.paired_values import PairedSeries
 from segtrail.run_comparison.wording import shorten_name
@@ -185,4 +184,4 @@ def _plot_differences(axes: Axes, one: PairedSeries, order: Mapping[str, int], b
 
 def _tick_name(case: str) -> str:
     """A name that fits below a chart, with nothing that matplotlib would read as mathematics."""
-    return shorten_name(printable(case), _LONGEST_CASE_NAME).replace("$", r"\$")
+    return as_label(shorten_name(case, _LONGEST_CASE_NAME))

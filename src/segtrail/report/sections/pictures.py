@@ -66,8 +66,9 @@ def pictures_section(contents: RunContents) -> list[Part]:
     Returns:
         The planes and the surfaces of each case, or a sentence where there is none.
     """
-    heading = Heading("Pictures of cases")
     examples = _examples(contents)
+    # A case with surfaces takes its page, and the words before the first one would stay behind on another.
+    heading = Heading("Pictures of cases", starts_page=any(example.surface for example in examples))
     if not examples:
         return [
             heading,
