@@ -109,6 +109,13 @@ def test_the_numbers_are_those_of_the_record(contents: RunContents) -> None:
     assert contents.fingerprint in section(text, "Reproducibility")
 
 
+def test_the_calibration_is_told_where_it_was_measured(contents: RunContents) -> None:
+    error = contents.calibration.pooled[0].error
+    results = section(methods_of(contents), "Results")
+    assert f"Calibration of ball, 2 validation cases: expected calibration error {error:.3f}" in results
+    assert "alibration" not in methods_of(replace(contents, calibration=None)).markdown
+
+
 def test_every_metric_of_the_record_is_defined(contents: RunContents) -> None:
     told = section(methods_of(contents), "Evaluation")
     for definition in contents.metrics.definitions.values():

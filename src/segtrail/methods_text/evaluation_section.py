@@ -67,6 +67,14 @@ def _statistics(run: DescribedRun, metrics: MetricsSummary) -> Iterator[str]:
             f"Volumes were compared by bias and limits of agreement{cite('bland1986agreement')}, the bias plus and "
             "minus 1.96 standard deviations of the differences."
         )
+    calibration = run.contents.calibration
+    if calibration is not None and calibration.pooled:
+        yield (
+            "Calibration was measured by the expected calibration error of each class against all others"
+            f"{cite('naeini2015calibrated', 'guo2017calibration')}, with {len(calibration.pooled[0].bins)} bins of "
+            f"equal width, over the voxels within {plain_number(calibration.margin_mm)} mm of the box around reference "
+            "and prediction of all cases."
+        )
 
 
 def results(run: DescribedRun) -> str:
@@ -87,6 +95,7 @@ def _side(run: DescribedRun, metrics: MetricsSummary, side: Literal["test", "val
         [
             *(f"- {_class(side, name, summary, metrics)}" for name, summary in classes.items()),
             *(f"- {sentence}" for sentence in _agreement(run, side)),
+            *(f"- {sentence}" for sentence in _calibration(run, side)),
         ]
     )
 
@@ -127,3 +136,14 @@ def _agreement(run: DescribedRun, side: Literal["test", "val"]) -> Iterator[str]
             f"Volume of {plain(name)}, {format_count(len(pairs.reference_ml), f'{SIDE_NAMES[side]} case')}: bias "
             f"{format_number(agreement.bias_ml, 'mL')} mL, limits of agreement {low} to {high} mL."
         )
+
+
+def _calibration(run: DescribedRun, side: Literal["test", "val"]) -> Iterator[str]:
+    calibration = run.contents.calibration
+    for pool in calibration.pooled if calibration else []:
+        if pool.split == side:
+            yield (
+                f"Calibration of {plain(pool.class_name)}, {format_count(pool.cases, f'{SIDE_NAMES[side]} case')}: "
+                f"expected calibration error {pool.error:.3f}, mean probability minus share of the class "
+                f"{pool.bias:+.3f}."
+            )
