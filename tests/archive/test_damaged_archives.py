@@ -258,7 +258,7 @@ def test_keys_that_a_later_segtrail_adds_are_passed_over(
     ("share", "message"),
     [
         (0.0, "is no archive of segtrail, or was cut off within archive.json"),
-        (0.001, "was cut off within archive.json"),
+        (0.0003, "was cut off within archive.json"),
         (0.5, "was cut off within {run}/"),
         (0.9999, "was cut off or damaged behind its last part"),
     ],

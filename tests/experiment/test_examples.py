@@ -51,7 +51,7 @@ def test_without_a_flag_the_best_the_median_and_the_worst_case_are_chosen() -> N
 
 def test_a_case_stands_once_whatever_its_ranks() -> None:
     assert chosen(ordered(9)) == [("best", "case_00")]
-    assert chosen(ordered(9, 8)) == [("best", "case_00"), ("median", "case_01")]
+    assert chosen(ordered(9, 8)) == [("best", "case_00"), ("worst", "case_01")]
     assert chosen([]) == []
 
 
@@ -129,9 +129,9 @@ def test_planes_and_surfaces_of_each_case_are_drawn_and_listed(tmp_path: Path) -
     assert sorted(path.name for path in folder.glob("*.png")) == [
         "best_good.png",
         "flagged_nothing.png",
-        "median_missed.png",
         "surface_good.png",
         "surface_missed.png",
+        "worst_missed.png",
     ]
     good, missed, nothing = content["examples"]
     assert good["reasons"] == []

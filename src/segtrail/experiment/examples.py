@@ -94,13 +94,13 @@ def _mean_dice(results: Sequence[ClassResult]) -> dict[str, float]:
 
 
 def _ranks(dice: Mapping[str, float]) -> dict[str, str]:
-    """The rank of the best, the median and the worst case; the first of them where a case holds several."""
+    """The rank of the best, the worst and the median case; the first of them where a case holds several."""
     order = sorted(dice, key=lambda case: (dice[case], case), reverse=True)
     ranks: dict[str, str] = {}
-    for rank, place in zip(_RANKS, (0, len(order) // 2, len(order) - 1), strict=True):
+    for rank, place in (("best", 0), ("worst", len(order) - 1), ("median", len(order) // 2)):
         if order:
             ranks.setdefault(order[place], rank)
-    return ranks
+    return dict(sorted(ranks.items(), key=lambda pair: _RANKS.index(pair[1])))
 
 
 def _reasons(

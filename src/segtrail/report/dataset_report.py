@@ -156,9 +156,10 @@ def _figure(
         file="montage.png",
         alt=f"{format_count(len(scans), 'slice')} of the images of {_short(description.name, 60)}, one for each case, "
         "with the outlines of the labels.",
-        caption="Every case: the axial slice with the most label, the patient's right on the left, outlines of the "
-        f"labels in colour. {format_count(marked, 'case')} framed where a check found something. "
-        "How to read it: look for cases that differ from their neighbours, and outlines that miss the organ.",
+        caption="Every case: the axial slice with the most label, the patient's right on the left, both as the file's "
+        f"header says; outlines of the labels in colour. {format_count(marked, 'case')} framed where a check found "
+        "something. How to read it: look for cases that differ from their neighbours, and outlines that miss the "
+        "organ.",
         content=montage_of(scans, results, _PAGE_PIXELS),
         fills_page=True,
     )

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from segtrail.config.quick_yaml import load_quickly
 from segtrail.errors import InputError
-from segtrail.evaluation.calibration import FILE_NAME as CALIBRATION
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
@@ -167,7 +166,7 @@ def read_run(run_dir: Path) -> RunContents:
         config=read_config(run_dir / "config_resolved.yaml"),
         regions=read_json_file(run_dir / "regions.json", Regions),
         inference=read_json_file(run_dir / "inference.json", Inference),
-        calibration=read_json_file(run_dir / CALIBRATION, Calibration),
+        calibration=read_json_file(run_dir / "calibration.json", Calibration),
         provenance=read_json_file(run_dir / FOLDER / FILE_NAME, Provenance),
         test_uses=read_json_file(run_dir / USES_FILE, UsesOfTestSet),
         training_configuration=_read_training_configuration(run_dir / CONFIGURATION_FILE),

@@ -10,7 +10,6 @@ import yaml
 
 from segtrail.config.quick_yaml import load_quickly
 from segtrail.errors import InputError
-from segtrail.evaluation.calibration import FILE_NAME as CALIBRATION
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import read_json
 from segtrail.record.table import read_rows
@@ -117,7 +116,7 @@ def _cases_in(folder: Path, summary: Mapping[str, Any], config: Mapping[str, Any
     yield from (case for members in _groups_of(config).values() for case in members)
     if (folder / "metrics_cases.csv").is_file():
         yield from (row["case"] for row in read_rows(folder / "metrics_cases.csv"))
-    for name in (CALIBRATION, "inference.json", "regions.json"):
+    for name in ("calibration.json", "inference.json", "regions.json"):
         if (folder / name).is_file():
             yield from (entry["case"] for entry in read_json(folder / name)["cases"])
 

@@ -7,7 +7,7 @@ from typing import Literal
 from segtrail.report.parts import Column, Heading, Paragraph, Part, Row, Table, Tone
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
-from segtrail.report.sections.groups import groups_of_cases
+from segtrail.report.sections.groups import groups_of_cases, torn_groups
 from segtrail.report.wording import format_count, join_words
 
 Answer = Literal["there", "missing", "does not hold", "a person"]
@@ -117,15 +117,11 @@ def _split(contents: RunContents) -> tuple[str, Answer]:
     dataset = contents.dataset
     if dataset is None or not dataset.split.hash:
         return "no split", "missing"
-    group_of = groups_of_cases(contents)
-    sides: dict[str, set[str]] = {}
-    for case in dataset.cases:
-        if case.case in group_of and case.side != "unused":
-            sides.setdefault(group_of[case.case], set()).add(case.side)
-    torn = [name for name, found in sides.items() if len(found) > 1]
+    torn = torn_groups(contents)
     if torn:
         return f"on more than one side: {join_words(torn[:_MOST_FILES_NAMED])}", "does not hold"
-    groups = format_count(len(sides), "group") if sides else "no groups"
+    n_groups = len(set(groups_of_cases(contents).values()))
+    groups = format_count(n_groups, "group") if n_groups else "no groups"
     return (
         f"hash {dataset.split.hash[:12]}…, {groups}; a person says whether cases of one patient are named as one",
         "there",

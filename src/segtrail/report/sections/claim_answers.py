@@ -99,7 +99,8 @@ def _missing_data(contents: RunContents) -> str:
     splits = contents.metrics.splits if contents.metrics else {}
     n_absent = sum(item.n_left_out for classes in splits.values() for item in classes.values())
     n_left = len(contents.dataset.left_out) if contents.dataset else 0
-    return f"{format_count(n_left, 'case')} left out; {n_absent} times a class was in neither map and did not count"
+    absent = f"; {n_absent} times a class was in neither map and did not count" if splits else ""
+    return f"{format_count(n_left, 'case')} left out{absent}"
 
 
 def _acquisition(dataset: DatasetSummary) -> str:
@@ -176,7 +177,7 @@ def _training(contents: RunContents) -> str:
     return _listed(
         contents,
         {
-            "epochs": "train.max_epochs",
+            "epochs planned": "train.max_epochs",
             "batch": "train.batch_size",
             "optimiser": "optim.name",
             "learning rate": "optim.lr",
@@ -213,7 +214,7 @@ def _failures(contents: RunContents) -> str:
     cases = contents.cases or []
     if not cases:
         return ""
-    failed = list(dict.fromkeys(row.case for row in cases if row.status in "missed.false_positive"))
+    failed = list(dict.fromkeys(row.case for row in cases if row.status in ("missed", "false_positive")))
     dices = [(dice, row.case) for row in cases if (dice := row.metric("dice")) is not None]
     lowest = f"; lowest Dice {format_number(min(dices)[0])} ({min(dices)[1]})" if dices else ""
     return f"{format_count(len(failed), 'case')} failed{lowest}"

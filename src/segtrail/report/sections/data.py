@@ -79,12 +79,15 @@ def _montage(run_dir: Path, dataset: DatasetSummary) -> list[Part]:
     n_cases = len(dataset.cases)
     n_shown = min(n_cases, MOST_TILES_OF_RUN)
     which = "Every case" if n_shown == n_cases else f"{n_shown} of {n_cases:,} cases, evenly spaced"
-    sides = [case.side for case in dataset.cases]
-    order = [f"{sides.count(side):,} {name}" for side, name in SIDE_NAMES.items() if side in sides]
+    order_of_sides = [*SIDE_NAMES, "unused"]
+    sides = sorted((case.side for case in dataset.cases), key=order_of_sides.index)
+    shown = [sides[number * n_cases // n_shown] for number in range(n_shown)]
+    order = [f"{shown.count(side):,} {name}" for side, name in SIDE_NAMES.items() if side in shown]
     caption = (
-        f"{which}: the axial slice with the most label, the patient's right on the left, outlines of the labels in "
-        f"colour; line by line, {join_words(order)}. A frame stands where a check of the data found something. How to "
-        "read it: look for cases that differ from their neighbours, and for outlines that miss the organ."
+        f"{which}: the axial slice with the most label, the patient's right on the left, both as the file's header "
+        f"says; outlines of the labels in colour; line by line, {join_words(order)}. A frame stands where a check "
+        "of the data found something. How to read it: look for cases that differ from their neighbours, and for "
+        "outlines that miss the organ."
     )
     alt = (
         f"{format_count(n_shown, 'slice')} of the images, one for each case, with the outlines of the labels."

@@ -69,6 +69,23 @@ def groups_section(contents: RunContents) -> list[Part]:
     return [Heading("Results by group", level=2), *parts] if parts else []
 
 
+def torn_groups(contents: RunContents) -> list[str]:
+    """Return the groups of which cases stand on more than one side; those of either source by themselves."""
+    cases = contents.dataset.cases if contents.dataset else []
+    of_description = {case.case: case.group for case in cases if case.group}
+    of_configuration = {
+        member: name for name, members in _configured(contents.config).items() for member in members
+    }
+    torn: dict[str, None] = {}
+    for group_of in (of_description, of_configuration):
+        sides: dict[str, set[str]] = {}
+        for case in cases:
+            if case.case in group_of and case.side != "unused":
+                sides.setdefault(group_of[case.case], set()).add(case.side)
+        torn |= dict.fromkeys(name for name, found in sides.items() if len(found) > 1)
+    return list(torn)
+
+
 def groups_of_cases(contents: RunContents) -> dict[str, str]:
     """Return the group of each case that has one; what the configuration names counts before dataset.json."""
     cases = contents.dataset.cases if contents.dataset else []
@@ -166,6 +183,5 @@ def _figure(groups: Sequence[GroupResult], class_name: str, side: str, place: in
 
 
 def _short(name: str) -> str:
-    """A name for an axis: cut, and with nothing that draws a formula."""
-    cut = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-    return cut.replace("$", r"\$")
+    """A name for an axis, cut."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

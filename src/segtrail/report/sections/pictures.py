@@ -17,9 +17,9 @@ _WIDTH_EARLY = 94
 
 _HOW_TO_READ = (
     "In the planes, solid contours are the reference, dashed ones the prediction. They cut the organ where "
-    "it is largest and share one scale. Names of planes and letters (R right, L left, A anterior, P posterior, "
-    "S superior, I inferior) follow the orientation in the image file's header, which is not checked against "
-    "the anatomy."
+    "it is largest; those of a case share one scale. Names of planes and letters (R right, L left, A anterior, P "
+    "posterior, S superior, I inferior) follow the orientation in the image file's header, which is not checked "
+    "against the anatomy."
 )
 _HOW_TO_READ_SURFACES = (
     "The surfaces are coloured by how far that of the prediction lies from that of the reference: blue where the "
@@ -42,10 +42,14 @@ def best_picture(contents: RunContents) -> list[Part]:
     Returns:
         One figure, or nothing where there is no picture.
     """
-    best = [example for example in _examples(contents) if example.rank == "best"]
+    examples = _examples(contents)
+    best = [example for example in examples if example.rank == "best"]
     if not best:
         return []
-    where = "Worst and median case stand under “Pictures of cases”, with how to read them."
+    ranks = [example.rank for example in examples if example.rank in ("worst", "median")]
+    verb = "stands" if len(ranks) == 1 else "stand"
+    others = f"The {join_words(list(ranks))} case {verb} under “Pictures of cases”. " if ranks else ""
+    where = f"{others}Planes and letters are those of the file's header."
     return [
         _figure(
             contents,

@@ -90,7 +90,9 @@ def describe_circumstances(contents: RunContents) -> Facts:
     facts += [Fact(_NAMES.get(name, name), str(version)) for name, version in run.environment.items()]
     if run.device and run.device.deterministic is not None:
         text = (
-            "on: the same run on the same machine gives the same bits" if run.device.deterministic else "off"
+            "on, so that the same run on the same machine should give the same bits; “segtrail reproduce” tests it"
+            if run.device.deterministic
+            else "off"
         )
         facts.append(Fact("Deterministic algorithms", text))
     facts += _network_sources(contents.stages)

@@ -93,7 +93,9 @@ def _interval_note(metrics: MetricsSummary) -> str:
         for summary in classes.values()
         for values in summary.metrics.values()
     )
-    return note + (" * Indicative only: fewer than ten cases." if indicative else "")
+    return note + (
+        " * Indicative only: with fewer than ten cases such intervals are too narrow." if indicative else ""
+    )
 
 
 def cases_section(contents: RunContents) -> list[Part]:
@@ -169,7 +171,10 @@ def failure_sentence(cases: Sequence[CaseRow]) -> str:
     missed = [row for row in cases if row.status == "missed"]
     false_positive = [row for row in cases if row.status == "false_positive"]
     if not missed and not false_positive:
-        return "No case failed: each class was found where the reference holds it, and only there."
+        return (
+            "No case failed: no class was missed altogether, and none was predicted in a case that does not hold it. "
+            "That says nothing of how good the contours are."
+        )
     sentences = []
     if missed:
         sentences.append(f"Missed (there, nothing predicted): {_name_rows(missed)}.")

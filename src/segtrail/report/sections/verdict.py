@@ -22,7 +22,7 @@ def verdict(contents: RunContents) -> list[Part]:
     passed, seen = list(_passed(contents)), list(_to_be_seen(contents))
     groups = {"Passed": passed, "To be looked at": seen, "Not done": list(_not_done(contents))}
     paragraphs = [f"{title}: {'; '.join(items)}." for title, items in groups.items() if items]
-    return [Notice("Verdict", paragraphs, _tone(contents, seen))]
+    return [Notice("Verdict on the record", paragraphs, _tone(contents, seen))]
 
 
 def _tone(contents: RunContents, seen: list[str]) -> Tone:
@@ -42,7 +42,7 @@ def _passed(contents: RunContents) -> Iterator[str]:
     if run.recorded is not None and run.recorded.exit_code == 0:
         yield "the command, which ended with exit code 0"
     if contents.cases and not _failed_cases(contents):
-        yield f"{_measured(contents)}, none of them failed"
+        yield f"no class missed or invented in {_measured(contents)}, which is no judgement of the contours"
     if run.resumed and not any(entry.differences for entry in run.resumed):
         yield "going on after an interruption, under the same conditions"
 
@@ -76,6 +76,8 @@ def _not_done(contents: RunContents) -> Iterator[str]:
         yield "the checks of the data, which segtrail makes of its own runs alone"
     if not any(row.split == "test" for row in contents.cases or []):
         yield "a test on cases that took no part in training or choosing"
+    if not contents.cases:
+        yield "the evaluation"
     if contents.card is not None and contents.card.open_questions:
         yield f"{format_count(len(contents.card.open_questions), 'answer')} of a person to the model card"
     yield "what only a person can do: reading this report, and the review of the images"
