@@ -160,6 +160,9 @@ class Solid:
         """Signed distances of another solid's surface on the same points from this one's, in mm."""
         own = self.distance_mm
         at_surface = np.abs(other.distance_mm) <= 0.51 * other.step_mm * other._stride
+        # The smoothed distances of a part of a few points reach nowhere near its surface.
+        inside = other._every(other.inside)
+        at_surface |= inside & ~ndimage.binary_erosion(inside)
         if own.shape == at_surface.shape:
             return np.asarray(own[at_surface])
         return self.distance_at(np.stack(np.nonzero(at_surface)).astype(np.float32) * other._stride)
