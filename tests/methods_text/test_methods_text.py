@@ -116,6 +116,12 @@ def test_the_calibration_is_told_where_it_was_measured(contents: RunContents) ->
     assert "alibration" not in methods_of(replace(contents, calibration=None)).markdown
 
 
+def test_groups_of_the_configuration_are_told_too(contents: RunContents) -> None:
+    split = {**contents.config["split"], "groups": {"a": ["case_0", "case_1"], "b": ["case_2"]}}
+    told = methods_of(with_config(contents, split=split))
+    assert "those of one of 2 groups (patients or centres), were kept on one side" in section(told, "Data")
+
+
 def test_every_metric_of_the_record_is_defined(contents: RunContents) -> None:
     told = section(methods_of(contents), "Evaluation")
     for definition in contents.metrics.definitions.values():

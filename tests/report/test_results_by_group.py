@@ -7,7 +7,8 @@ from made_reports import make_report
 from pypdf import PdfReader
 
 from segtrail.report.record_schema import CaseRow
-from segtrail.report.sections.groups import group_results
+from segtrail.report.run_contents import read_run
+from segtrail.report.sections.groups import group_results, torn_groups
 
 
 def row(case: str, dice: float, status: str = "ok", class_name: str = "ball") -> CaseRow:
@@ -40,6 +41,20 @@ def test_groups_of_the_configuration_have_their_results(make_run):
     assert "Results by group" in text
     assert "centre $A$ 2 0.846 0.000 la_008 0.846 0" in text
     assert "1 case without a group not counted." in text
+
+
+def test_groups_of_two_sources_may_have_one_name(make_run):
+    run = make_run()
+    cases = [
+        {"case": f"la_{number:03d}", "side": "train" if number < 8 else "val", "group": None}
+        for number in range(12)
+    ]
+    cases[0]["group"] = cases[1]["group"] = "1"
+    run.change_json("dataset_summary.json", cases=cases)
+    run.write_config(split={"groups": {"1": ["la_008", "la_009"]}})
+    assert torn_groups(read_run(run.path)) == []
+    run.write_config(split={"groups": {"1": ["la_002", "la_009"]}})
+    assert torn_groups(read_run(run.path)) == ["1"]
 
 
 def test_groups_of_the_data_set_have_their_results(make_run):

@@ -8,6 +8,7 @@ from segtrail.methods_text.described_run import DescribedRun
 from segtrail.methods_text.references import cite
 from segtrail.model_card.markdown import plain
 from segtrail.report.dataset_schema import Aggregate, DatasetSummary, VectorRange
+from segtrail.report.sections.groups import groups_of_cases
 from segtrail.report.wording import SIDE_NAMES, format_count, format_number, join_words
 
 _DECATHLON = re.compile(r"\bMSD\b|Medical Segmentation Decathlon|\bTask(?:0[1-9]|10)_[A-Z]\w+")
@@ -38,7 +39,7 @@ def _sentences(run: DescribedRun, dataset: DatasetSummary) -> Iterator[str]:
     classes = [plain(name) for value, name in dataset.labels.items() if value != "0"]
     if classes:
         yield f"The reference labels mark {join_words(classes)}."
-    yield from _split(dataset)
+    yield from _split(dataset, len(set(groups_of_cases(run.contents).values())))
     if "all" in dataset.aggregates:
         yield from _ranges(dataset.aggregates["all"])
     if dataset.checks:
@@ -74,15 +75,14 @@ def _is_of_decathlon(run: DescribedRun, dataset: DatasetSummary) -> bool:
     return any(_DECATHLON.search(text) for text in texts if text)
 
 
-def _split(dataset: DatasetSummary) -> Iterator[str]:
+def _split(dataset: DatasetSummary, n_groups: int) -> Iterator[str]:
     if dataset.split.method == "named":
         yield "The validation cases were named, not drawn."
     elif dataset.split.val_frac is not None and dataset.split.seed is not None:
         yield (
             f"Validation cases were drawn at random (share {dataset.split.val_frac:g}, seed {dataset.split.seed})."
         )
-    groups = {case.group for case in dataset.cases if case.group}
-    of_groups = f", and those of one of {len(groups):,} groups (patients or centres)," if groups else ""
+    of_groups = f", and those of one of {n_groups:,} groups (patients or centres)," if n_groups else ""
     yield f"Cases with the same image voxels{of_groups} were kept on one side."
     if dataset.left_out:
         n_left_out = format_count(len(dataset.left_out), "more case")

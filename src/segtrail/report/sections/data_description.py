@@ -30,7 +30,7 @@ def describe_data(dataset: DatasetSummary) -> list[Part]:
     return [
         Facts(describe_source(dataset)),
         Heading("Split", level=2),
-        *describe_split(dataset),
+        *describe_split(dataset, len({case.group for case in dataset.cases if case.group})),
         Heading("Sides compared", level=2),
         *compare_sides(dataset),
     ]
@@ -51,8 +51,8 @@ def describe_source(dataset: DatasetSummary) -> list[Fact]:
     return [Fact("Name", dataset.name), *(fact for fact in optional if fact.text)]
 
 
-def describe_split(dataset: DatasetSummary) -> list[Part]:
-    """Say how the cases were divided, and which are on which side."""
+def describe_split(dataset: DatasetSummary, n_groups: int) -> list[Part]:
+    """Say how the cases were divided, which are on which side, and that so many groups were kept whole."""
     split = dataset.split
     method = {"named": "by named lists", "fraction": "at random, by fraction"}.get(split.method, split.method)
     details = [f"seed {split.seed}"] if split.seed is not None and split.method != "named" else []
@@ -66,9 +66,8 @@ def describe_split(dataset: DatasetSummary) -> list[Part]:
     if dataset.left_out:
         named = ", ".join(f"{item.case} ({', '.join(item.checks)})" for item in dataset.left_out)
         facts.append(Fact("Left out", f"{named}, as data.allow says"))
-    groups = {case.group for case in dataset.cases if case.group}
-    if groups:
-        facts.append(Fact("Groups", f"{format_count(len(groups), 'group')}, each kept on one side"))
+    if n_groups:
+        facts.append(Fact("Groups", f"{format_count(n_groups, 'group')}, each kept on one side"))
     return [Facts(facts)]
 
 
