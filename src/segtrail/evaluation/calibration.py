@@ -18,8 +18,8 @@ DEFINITION = (
     "bin is calibrated where the mean probability of its voxels is the share of them that the reference gives to the "
     "class. error is the mean of the absolute differences over the bins, weighted by their voxels (expected "
     "calibration error, ECE); bias the mean probability minus the share of all voxels. Voxels are those in the box "
-    f"around reference and prediction of the class, widened by at least {MARGIN_MM:g} mm on each side, in whole voxels, "
-    "within the image."
+    f"around reference and prediction of the class, widened by at least {MARGIN_MM:g} mm on each side, in whole "
+    "voxels, within the image."
 )
 
 
