@@ -116,6 +116,14 @@ def test_tables_have_a_caption_and_headers_with_a_scope_and_scroll_by_the_keyboa
     assert tree.find(".//div[@role='region'][@tabindex='0']/table") is not None
 
 
+def test_a_number_in_front_does_not_name_its_row():
+    table = Table(
+        [Column("No.", align="right"), Column("Point")], [Row(["1", "The split does not leak"])], ""
+    )
+    [row] = parse(page_of(table)).findall(".//tbody/tr")
+    assert [(cell.tag, text_of(cell)) for cell in row] == [("td", "1"), ("th", "The split does not leak")]
+
+
 def test_figures_lie_in_the_page_with_alt_text_and_caption():
     parts = [
         Figure("a.png", 'A "quoted" alt.', "Left.", b"\x89PNG", 50),

@@ -198,7 +198,7 @@ class _Writer:
         for column in table.columns:
             header.append(_column_header(column))
         body = SubElement(element, "tbody")
-        naming = next((place for place, column in enumerate(table.columns) if column.title), 0)
+        naming = next((place for place, column in enumerate(table.columns) if _may_name(column)), 0)
         for row in table.rows:
             body.append(_row(row, table.columns, naming))
         return box
@@ -246,8 +246,13 @@ def _column_header(column: Column) -> Element:
     return _element("th", column.title, {"scope": "col", **attributes})
 
 
+def _may_name(column: Column) -> bool:
+    """Whether a column can name its rows: one of words with a title, for numbers stand on the right."""
+    return bool(column.title) and column.align == "left"
+
+
 def _row(row: Row, columns: Sequence[Column], naming: int) -> Element:
-    """Write a row; the cell in the first column that has a title names it."""
+    """Write a row; the cell in the column `naming` names it."""
     element = Element("tr", {} if row.tone == "neutral" else {"class": row.tone})
     for place, (cell, column) in enumerate(zip(row.cells, columns, strict=True)):
         attributes = {"class": "number"} if column.align == "right" else {}
