@@ -215,6 +215,22 @@ def test_a_run_that_did_not_finish_has_a_valid_page(make_run, status):
     assert "There is no result" in text_of(parse(make_page(run.path)).find("body"))
 
 
+def test_the_contents_unfold_at_a_click(make_run):
+    folded = parse(make_page(make_run().path)).find(".//nav/details")
+    assert folded.get("open") is None
+    assert text_of(folded.find("summary")) == "Contents"
+
+
+def test_drawings_scroll_by_the_keyboard_and_photographs_fit_the_screen():
+    figures = parse(page_of(Figure("a.svg", "A.", "", b"<svg/>"), Figure("b.png", "B.", "", b"x"))).findall(
+        ".//figure"
+    )
+    assert [(figure.get("class"), figure.get("tabindex")) for figure in figures] == [
+        ("drawing", "0"),
+        (None, None),
+    ]
+
+
 def test_a_document_without_headings_has_no_contents_to_show():
     tree = parse(page_of(Paragraph("All is said.")))
     assert [link.tag for link in tree.find(".//nav").iter("a")] == []

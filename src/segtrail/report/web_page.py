@@ -98,9 +98,11 @@ def _header(document: Document) -> Element:
 
 
 def _contents(headings: Sequence[tuple[str, Heading]], *, has_files: bool) -> Element:
-    """Write the table of contents, a list of links in two levels."""
+    """Write the table of contents, a list of links in two levels that unfolds at a click."""
     nav = Element("nav", {"aria-label": "Contents"})
-    outer = SubElement(nav, "ul")
+    folded = SubElement(nav, "details")
+    _add(folded, "summary", "Contents")
+    outer = SubElement(folded, "ul")
     inner: Element | None = None
     entry = outer
     for anchor, heading in headings:
@@ -205,8 +207,10 @@ class _Writer:
 
     def _figure(self, figure: Figure) -> Element:
         self._n_figures += 1
-        element = Element("figure")
         kind = _PICTURE_TYPES[PurePosixPath(figure.file).suffix]
+        # A drawing keeps a width at which it can be read, and scrolls where a screen is narrower.
+        is_drawing = kind == _PICTURE_TYPES[".svg"]
+        element = Element("figure", {"class": "drawing", "tabindex": "0"} if is_drawing else {})
         picture = {"src": _data_uri(kind, figure.content), "alt": _fit(figure.alt)}
         SubElement(element, "img", {**picture, "style": f"--width: {figure.width_percent}%"})
         _caption(SubElement(element, "figcaption"), f"Figure {self._n_figures}", figure.caption)
