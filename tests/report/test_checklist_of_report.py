@@ -20,8 +20,8 @@ def test_each_point_of_the_runbook_is_answered_from_the_record(make_run):
     assert "0 of 1 check passed, fingerprint bbbbbbbbbbbb" in text
     assert "hash cccccccccccc" in text
     assert "finished, 6 epochs on record" in text
-    assert "4 cases, 4 rows, 0 failed there" in text
-    assert "every page, and the worst case above all a person" in text
+    assert "4 cases, 4 rows, 0 failed on record" in text
+    assert "every page, and the worst case above all to be done by a person" in text
 
 
 def test_a_point_that_does_not_hold_is_missing(make_run):
@@ -29,8 +29,8 @@ def test_a_point_that_does_not_hold_is_missing(make_run):
     run.change_json("run.json", status="interrupted")
     run.write_config(split={"groups": {"patient A": ["la_000", "la_008"]}})
     text = read_text(make_report(run.path))
-    assert "the run is interrupted does not hold" in text
-    assert "on more than one side: patient A does not hold" in text
+    assert "the run is interrupted not met" in text
+    assert "on more than one side: patient A not met" in text
 
 
 def test_missing_files_are_named(make_run):

@@ -32,14 +32,14 @@ def summary(n_cases: int = 4, classes: tuple[str, ...] = ("ball",), **case: obje
 
 def test_each_side_has_the_median_of_every_image_with_its_range():
     intensity = properties_of(summary())[0]
-    assert intensity.title == "intensity, MRI"
+    assert intensity.title == "intensity, MRI (arbitrary units)"
     assert intensity.sides["train"] == [Dot(10.0, 1.0, 90.0), Dot(11.0, 1.0, 90.0)]
     assert intensity.sides["val"] == [Dot(12.0, 1.0, 90.0), Dot(13.0, 1.0, 90.0)]
 
 
 def test_only_a_spacing_that_varies_is_shown():
     titles = [item.title for item in properties_of(summary())]
-    assert titles == ["intensity, MRI", "spacing z (mm)", "ball (mL)"]
+    assert titles == ["intensity, MRI (arbitrary units)", "spacing z (mm)", "ball (mL)"]
 
 
 def test_of_many_classes_the_largest_are_shown():
@@ -47,6 +47,16 @@ def test_of_many_classes_the_largest_are_shown():
     assert [title for title in titles if "organ" in title] == [
         f"organ {k} (mL)" for k in range(30 - MOST_VOLUMES, 30)
     ]
+
+
+def test_a_long_name_is_cut_in_its_middle_and_keeps_its_unit():
+    volume = properties_of(summary(classes=("kidney_right_parenchyma_segmentation",)))[-1]
+    assert volume.title == "kidney_right…egmentation (mL)"
+
+
+def test_intensities_of_a_ct_are_not_called_arbitrary():
+    described = summary().model_copy(update={"modality": {"0": "CT"}})
+    assert properties_of(described)[0].title == "intensity, CT"
 
 
 def test_a_copy_whose_cases_have_no_facts_has_nothing_to_show():

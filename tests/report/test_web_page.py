@@ -116,6 +116,14 @@ def test_tables_have_a_caption_and_headers_with_a_scope_and_scroll_by_the_keyboa
     assert tree.find(".//div[@role='region'][@tabindex='0']/table") is not None
 
 
+def test_a_number_in_front_does_not_name_its_row():
+    table = Table(
+        [Column("No.", align="right"), Column("Point")], [Row(["1", "The split does not leak"])], ""
+    )
+    [row] = parse(page_of(table)).findall(".//tbody/tr")
+    assert [(cell.tag, text_of(cell)) for cell in row] == [("td", "1"), ("th", "The split does not leak")]
+
+
 def test_figures_lie_in_the_page_with_alt_text_and_caption():
     parts = [
         Figure("a.png", 'A "quoted" alt.', "Left.", b"\x89PNG", 50),
@@ -205,6 +213,22 @@ def test_a_run_that_did_not_finish_has_a_valid_page(make_run, status):
         run.path.joinpath(file).unlink()
     run.write_run(status=status, ended_because="the user pressed Ctrl-C")
     assert "There is no result" in text_of(parse(make_page(run.path)).find("body"))
+
+
+def test_the_contents_unfold_at_a_click(make_run):
+    folded = parse(make_page(make_run().path)).find(".//nav/details")
+    assert folded.get("open") is None
+    assert text_of(folded.find("summary")) == "Contents"
+
+
+def test_drawings_scroll_by_the_keyboard_and_photographs_fit_the_screen():
+    figures = parse(page_of(Figure("a.svg", "A.", "", b"<svg/>"), Figure("b.png", "B.", "", b"x"))).findall(
+        ".//figure"
+    )
+    assert [(figure.get("class"), figure.get("tabindex")) for figure in figures] == [
+        ("drawing", "0"),
+        (None, None),
+    ]
 
 
 def test_a_document_without_headings_has_no_contents_to_show():

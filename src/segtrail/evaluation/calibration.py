@@ -1,4 +1,4 @@
-"""Calibration: whether of the voxels that a network gives 70 % to a class, 70 % are of that class."""
+"""Calibration: whether of the voxels that a network gives 70% to a class, 70% are of that class."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +17,9 @@ DEFINITION = (
     f"Voxels are sorted by the probability that the network gives to the class, into {N_BINS} bins of equal width. A "
     "bin is calibrated where the mean probability of its voxels is the share of them that the reference gives to the "
     "class. error is the mean of the absolute differences over the bins, weighted by their voxels (expected "
-    "calibration error, ECE); bias the mean probability minus the share of all voxels. Voxels are those of the box "
-    f"around reference and prediction of the class with {MARGIN_MM:g} mm on each side, within the image."
+    "calibration error, ECE); bias the mean probability minus the share of all voxels. Voxels are those in the box "
+    f"around reference and prediction of the class, widened by at least {MARGIN_MM:g} mm on each side, in whole "
+    "voxels, within the image."
 )
 
 

@@ -72,8 +72,8 @@ def _statistics(run: DescribedRun, metrics: MetricsSummary) -> Iterator[str]:
         yield (
             "Calibration was measured by the expected calibration error of each class against all others"
             f"{cite('naeini2015calibrated', 'guo2017calibration')}, with {len(calibration.pooled[0].bins)} bins of "
-            f"equal width, over the voxels within {plain_number(calibration.margin_mm)} mm of the box around reference "
-            "and prediction of all cases."
+            "equal width, over the voxels of all cases in the box around reference and prediction, widened by at least "
+            f"{plain_number(calibration.margin_mm)} mm, in whole voxels."
         )
 
 

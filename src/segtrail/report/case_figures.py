@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from segtrail.report.figures import BLUE, INK, ORANGE, as_label, draw_grid
+from segtrail.report.wording import shorten_name
 
 _Panel = Callable[[Axes], None]
 # Fractions of the golden ratio spread dots evenly whatever their number.
@@ -15,6 +16,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _WIDTH_INCHES = 6.69
 _ROW_INCHES, _AROUND_INCHES = 0.3, 0.75
 _TALLEST_INCHES = 8.2
+_LONGEST_NAME = 24
 # More dots than this are drawn as pixels, or the file would be large and slow to show.
 _MOST_VECTOR_DOTS = 2000
 # 95 % of a normal distribution lie within this many standard deviations.
@@ -96,7 +98,7 @@ def draw_distributions(metrics: Mapping[str, Sequence[Values]]) -> bytes:
     Returns:
         An SVG.
     """
-    names = [as_label(values.name) for values in next(iter(metrics.values()))]
+    names = [_label(values.name) for values in next(iter(metrics.values()))]
     n_dots = sum(len(values.values) for classes in metrics.values() for values in classes)
 
     def panel(title: str, classes: Sequence[Values], is_first: bool) -> _Panel:
@@ -113,6 +115,10 @@ def draw_distributions(metrics: Mapping[str, Sequence[Values]]) -> bytes:
     panels = [panel(title, classes, place == 0) for place, (title, classes) in enumerate(metrics.items())]
     height = min(_TALLEST_INCHES, _AROUND_INCHES + _ROW_INCHES * max(2, len(names)))
     return draw_grid(panels, len(panels), (_WIDTH_INCHES, height))
+
+
+def _label(name: str) -> str:
+    return as_label(shorten_name(name, _LONGEST_NAME))
 
 
 def _dots(axes: Axes, row: int, values: Sequence[float], *, rasterized: bool) -> None:
@@ -159,7 +165,7 @@ def _agreement_panel(pairs: VolumePairs) -> _Panel:
         for limit in agreement.limits_ml or ():
             axes.axhline(limit, color=INK, linewidth=0.9, linestyle=(0, (5, 2)))
         axes.margins(0.1, 0.18)
-        axes.set_title(as_label(pairs.name), fontsize=8)
+        axes.set_title(_label(pairs.name), fontsize=8)
         axes.set_xlabel("mean of both (mL)")
         axes.set_ylabel("prediction − reference (mL)", fontsize=7)
 

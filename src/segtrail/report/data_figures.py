@@ -1,6 +1,7 @@
 """Every case of a data set by its side: intensity, spacing and volumes, as SVG with the same bytes every time."""
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 
 from segtrail.report.dataset_schema import DatasetSummary, DescribedCase
 from segtrail.report.figures import BLUE, INK, ORANGE, as_label, draw_grid
-from segtrail.report.wording import SIDE_NAMES
+from segtrail.report.wording import SIDE_NAMES, shorten_name
 
 SIDES = ("train", "val", "test")
 MOST_VOLUMES = 6
@@ -18,11 +19,11 @@ _MOST_CHANNELS = 4
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _COLUMNS = 3
 _WIDTH_INCHES = 6.69
-_ROW_INCHES, _AROUND_INCHES = 0.3, 0.62
+_ROW_INCHES, _AROUND_INCHES = 0.3, 0.74
 _WIDEST_LINEAR_RATIO = 30.0
 # More dots than this are drawn as pixels, or the file would be large and slow to show.
 _MOST_VECTOR_DOTS = 2000
-_LONGEST_TITLE = 34
+_LONGEST_NAME, _LONGEST_LINE = 24, 29
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,23 @@ def properties_of(dataset: DatasetSummary) -> list[Property]:
     sides = {side: [case for case in dataset.cases if case.side == side] for side in SIDES}
     names = [dataset.modality.get(str(channel), str(channel)) for channel in range(_MOST_CHANNELS)]
     intensities = [
-        _property(sides, f"intensity, {name}", _intensity(channel)) for channel, name in enumerate(names)
+        _property(sides, _intensity_title(name), _intensity(channel)) for channel, name in enumerate(names)
     ]
     spacings = [_property(sides, f"spacing {axis} (mm)", _spacing(place)) for place, axis in enumerate("xyz")]
-    volumes = [_property(sides, f"{name} (mL)", _volume(name)) for name in _largest_classes(dataset.cases)]
+    volumes = [
+        _property(sides, f"{_short(name)} (mL)", _volume(name)) for name in _largest_classes(dataset.cases)
+    ]
     return [*_with_cases(intensities), *filter(_varies, _with_cases(spacings)), *_with_cases(volumes)]
+
+
+def _short(name: str) -> str:
+    return shorten_name(name, _LONGEST_NAME)
+
+
+def _intensity_title(modality: str) -> str:
+    """Name an intensity with its unit; that of a CT is a scale of its own, which a file doesn't name."""
+    unit = "" if modality.strip().upper() == "CT" else " (arbitrary units)"
+    return f"intensity, {_short(modality)}{unit}"
 
 
 def _property(
@@ -142,7 +155,6 @@ def draw_properties(properties: Sequence[Property]) -> bytes:
 
 def _panel(item: Property, *, is_first: bool, rasterized: bool) -> Callable[[Axes], None]:
     names = [SIDE_NAMES[side] for side in item.sides]
-    shown = item.title if len(item.title) <= _LONGEST_TITLE else f"{item.title[: _LONGEST_TITLE - 1]}…"
 
     def plot(axes: Axes) -> None:
         for row, dots in enumerate(item.sides.values()):
@@ -151,7 +163,7 @@ def _panel(item: Property, *, is_first: bool, rasterized: bool) -> Callable[[Axe
         axes.set_yticks(range(len(names)), names if is_first else [""] * len(names))
         if item.is_wide:
             axes.set_xscale("log")
-        axes.set_xlabel(as_label(shown))
+        axes.set_xlabel(textwrap.fill(as_label(item.title), _LONGEST_LINE))
         axes.grid(axis="y", visible=False)
 
     return plot

@@ -113,7 +113,7 @@ def _facts(description: DatasetDescription, scans: Sequence[CaseScan]) -> list[F
 def _axes(values: NDArray[Any], decimals: int) -> str:
     low, middle, high = values.min(axis=0), np.median(values, axis=0), values.max(axis=0)
     return " × ".join(
-        f"{m:.{decimals}f}" if lo == hi else f"{m:.{decimals}f} ({lo:.{decimals}f}–{hi:.{decimals}f})"
+        f"{m:.{decimals}f}" if lo == hi else f"{m:.{decimals}f} ({lo:.{decimals}f} to {hi:.{decimals}f})"
         for lo, m, hi in zip(low, middle, high, strict=True)
     )
 

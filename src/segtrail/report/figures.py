@@ -16,8 +16,8 @@ from segtrail.report.wording import printable
 
 # Okabe and Ito's palette; lines differ in dashes as well as in colour.
 BLUE, ORANGE, GREEN, INK = "#0072B2", "#D55E00", "#009E73", "#222222"
-_SIZE_INCHES = (6.69, 1.75)
-_SMALL_SIZE_INCHES = (6.69, 1.35)
+_SIZE_INCHES = (6.69, 1.95)
+_SMALL_SIZE_INCHES = (6.69, 1.6)
 DASHES: tuple[Any, ...] = ("solid", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1, 1.5)))
 _HELPERS_IN_LEGEND = 6
 _MOST_MARKED_EPOCHS = 40
@@ -47,6 +47,16 @@ def as_label(name: str) -> str:
     return printable(name).replace("$", r"\$")
 
 
+def legend_above(axes: Axes, columns: int) -> None:
+    """Put the legend of a chart above it, where it covers nothing.
+
+    Args:
+        axes: The chart, all its series drawn.
+        columns: Entries in a row.
+    """
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, ncols=columns)
+
+
 def draw_losses(history: Sequence[EpochRow]) -> bytes:
     """Draw the training loss and its two parts over the epochs.
 
@@ -64,7 +74,7 @@ def draw_losses(history: Sequence[EpochRow]) -> bytes:
             axes, history, "train_loss_cross_entropy", "its cross-entropy part", ORANGE, (0, (1.5, 1.2))
         )
         _start_at_zero(axes)
-        axes.legend(loc="upper right", ncols=3)
+        legend_above(axes, 3)
 
     return _draw(plot, history, "loss")
 
@@ -90,7 +100,8 @@ def draw_validation(history: Sequence[EpochRow], chosen_epoch: int | None) -> by
             label = f"chosen: epoch {epoch}, Dice {dice:.3f}"
             axes.plot([epoch], [dice], "*", color=ORANGE, markersize=11, label=label, zorder=5, clip_on=False)
         axes.set_ylim(0, 1)
-        axes.legend(loc="lower right")
+        if chosen:
+            legend_above(axes, 2)
 
     return _draw(plot, history, "Dice")
 
@@ -113,7 +124,8 @@ def draw_columns(history: Sequence[EpochRow], labels: Mapping[str, str], y_label
             _plot_line(
                 axes, history, column, label, colours[place % len(colours)], DASHES[place % len(DASHES)]
             )
-        axes.legend(loc="best", ncols=len(labels))
+        if len(labels) > 1:
+            legend_above(axes, len(labels))
 
     return _draw(plot, history, y_label)
 
@@ -153,7 +165,7 @@ def draw_helper_losses(helpers: Mapping[str, Sequence[EpochRow]]) -> bytes:
             _plot_line(axes, history, "train_loss", name, colour, dashes)
         _start_at_zero(axes)
         if len(helpers) <= _HELPERS_IN_LEGEND:
-            axes.legend(loc="upper right", ncols=3)
+            legend_above(axes, 3)
 
     rows = [row for history in helpers.values() for row in history]
     return _draw(plot, rows, "loss", _SMALL_SIZE_INCHES)
@@ -193,10 +205,10 @@ def _plot_line(
 
 
 def _start_at_zero(axes: Axes) -> None:
-    """Show zero, with room above the highest value for the legend."""
+    """Show zero, with a little room above the highest value."""
     _, top = axes.get_ylim()
     if axes.dataLim.ymin >= 0 and top > 0:
-        axes.set_ylim(0, top * 1.15)
+        axes.set_ylim(0, top * 1.05)
 
 
 def _draw(
@@ -219,7 +231,10 @@ def _draw(
 
 
 def draw_grid(
-    plots: Sequence[Callable[[Axes], None]], columns: int, size_inches: tuple[float, float]
+    plots: Sequence[Callable[[Axes], None]],
+    columns: int,
+    size_inches: tuple[float, float],
+    legend_columns: int = 0,
 ) -> bytes:
     """Draw charts that share nothing, row by row.
 
@@ -227,6 +242,7 @@ def draw_grid(
         plots: Draw the charts, from the upper left.
         columns: Charts in a row.
         size_inches: Width and height of all together.
+        legend_columns: Columns of a legend below all charts, of what the first has labelled; 0 for none.
 
     Returns:
         An SVG.
@@ -239,6 +255,10 @@ def draw_grid(
             plot(axes)
         for axes in panels[len(plots) :]:
             axes.remove()
+        if legend_columns:
+            figure.legend(
+                *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=legend_columns
+            )
         return _as_svg(figure)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from segtrail.report.figures import BLUE, ORANGE, draw_panels
+from segtrail.report.figures import BLUE, ORANGE, draw_panels, legend_above
 from segtrail.report.record_schema import RegionCase
 from segtrail.report.wording import printable
 
@@ -41,9 +41,9 @@ def draw_regions(cases: Sequence[RegionCase]) -> bytes:
 
     def plot_distance(axes: Axes) -> None:
         _plot(axes, cases, lambda entry: entry.distance_mm)
-        axes.set_ylim(0, max(5.0, 1.35 * axes.get_ylim()[1]))
+        axes.set_ylim(0, max(5.0, 1.1 * axes.get_ylim()[1]))
         axes.set_ylabel("centre off by (mm)")
-        axes.legend(loc="upper left", ncols=2)
+        legend_above(axes, 2)
 
     def plot_room(axes: Axes) -> None:
         _plot(axes, cases, lambda entry: entry.least_room_mm)

@@ -98,9 +98,11 @@ def _header(document: Document) -> Element:
 
 
 def _contents(headings: Sequence[tuple[str, Heading]], *, has_files: bool) -> Element:
-    """Write the table of contents, a list of links in two levels."""
+    """Write the table of contents, a list of links in two levels that unfolds at a click."""
     nav = Element("nav", {"aria-label": "Contents"})
-    outer = SubElement(nav, "ul")
+    folded = SubElement(nav, "details")
+    _add(folded, "summary", "Contents")
+    outer = SubElement(folded, "ul")
     inner: Element | None = None
     entry = outer
     for anchor, heading in headings:
@@ -198,15 +200,17 @@ class _Writer:
         for column in table.columns:
             header.append(_column_header(column))
         body = SubElement(element, "tbody")
-        naming = next((place for place, column in enumerate(table.columns) if column.title), 0)
+        naming = next((place for place, column in enumerate(table.columns) if _may_name(column)), 0)
         for row in table.rows:
             body.append(_row(row, table.columns, naming))
         return box
 
     def _figure(self, figure: Figure) -> Element:
         self._n_figures += 1
-        element = Element("figure")
         kind = _PICTURE_TYPES[PurePosixPath(figure.file).suffix]
+        # A drawing keeps a width at which it can be read, and scrolls where a screen is narrower.
+        is_drawing = kind == _PICTURE_TYPES[".svg"]
+        element = Element("figure", {"class": "drawing", "tabindex": "0"} if is_drawing else {})
         picture = {"src": _data_uri(kind, figure.content), "alt": _fit(figure.alt)}
         SubElement(element, "img", {**picture, "style": f"--width: {figure.width_percent}%"})
         _caption(SubElement(element, "figcaption"), f"Figure {self._n_figures}", figure.caption)
@@ -246,8 +250,13 @@ def _column_header(column: Column) -> Element:
     return _element("th", column.title, {"scope": "col", **attributes})
 
 
+def _may_name(column: Column) -> bool:
+    """Whether a column can name its rows: one of words with a title, for numbers stand on the right."""
+    return bool(column.title) and column.align == "left"
+
+
 def _row(row: Row, columns: Sequence[Column], naming: int) -> Element:
-    """Write a row; the cell in the first column that has a title names it."""
+    """Write a row; the cell in the column `naming` names it."""
     element = Element("tr", {} if row.tone == "neutral" else {"class": row.tone})
     for place, (cell, column) in enumerate(zip(row.cells, columns, strict=True)):
         attributes = {"class": "number"} if column.align == "right" else {}

@@ -77,6 +77,14 @@ def printable(text: str) -> str:
     )
 
 
+def shorten_name(name: str, longest: int) -> str:
+    """Cut a long name in its middle, since names often differ at their end."""
+    if len(name) <= longest:
+        return name
+    tail = (longest - 1) // 2
+    return f"{name[: longest - 1 - tail]}…{name[-tail:]}"
+
+
 def breakable(text: str, longest: int) -> str:
     """Let words longer than `longest` characters break: after punctuation, else where they are too long."""
     return re.sub(rf"\S{{{longest + 1},}}", lambda match: _with_breaks(match.group(), longest), text)

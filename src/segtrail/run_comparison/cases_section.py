@@ -1,12 +1,12 @@
 """Every case in every run: charts of the main metric, and tables, the worst first."""
 
 from segtrail.report.parts import Column, Figure, Heading, Paragraph, Part, Row, Table
-from segtrail.report.wording import MISSING, format_count, format_number
+from segtrail.report.wording import MISSING, format_count, format_number, shorten_name
 from segtrail.run_comparison.comparison import RunComparison
 from segtrail.run_comparison.figures import draw_differences, draw_values
 from segtrail.run_comparison.paired_statistics import goodness
 from segtrail.run_comparison.paired_values import Pair, PairedSeries
-from segtrail.run_comparison.wording import class_words, metric_name, shorten_name, signed
+from segtrail.run_comparison.wording import class_words, metric_name, signed
 
 _CASE_VALUES_FILE = "comparison_cases.csv"
 _WORST_CASES, _BEST_CASES = 30, 10

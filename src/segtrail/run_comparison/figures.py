@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from segtrail.report.figures import BLUE, GREEN, INK, ORANGE, as_label, draw_panels
+from segtrail.report.figures import BLUE, GREEN, INK, ORANGE, as_label, draw_panels, legend_above
 from segtrail.report.record_schema import EpochRow
+from segtrail.report.wording import shorten_name
 from segtrail.run_comparison.paired_statistics import goodness
 from segtrail.run_comparison.paired_values import PairedSeries
-from segtrail.run_comparison.wording import shorten_name
 
 # Okabe and Ito's palette; every line has dashes of its own too.
 _COLOURS = (INK, BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00", "#777777")
@@ -60,7 +60,7 @@ def draw_curves(histories: Mapping[str, Sequence[EpochRow]]) -> bytes:
             axes.set_ylabel(_CURVES[column])
             if column == "val_dice":
                 axes.set_ylim(0, 1)
-            axes.legend(loc="lower right" if column == "val_dice" else "upper right", ncols=len(histories))
+            legend_above(axes, len(histories))
             if is_last:
                 axes.set_xlabel("epoch")
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

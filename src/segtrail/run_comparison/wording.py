@@ -2,7 +2,14 @@
 
 from segtrail.dataset.names import shown_list
 from segtrail.report.record_schema import Definition
-from segtrail.report.wording import MISSING, as_sentence, format_count, format_number, join_words
+from segtrail.report.wording import (
+    MISSING,
+    as_sentence,
+    format_count,
+    format_number,
+    join_words,
+    shorten_name,
+)
 from segtrail.run_comparison.common_cases import describe_common, describe_left_out
 from segtrail.run_comparison.comparison import RunComparison
 from segtrail.run_comparison.paired_statistics import PairedStatistics
@@ -282,11 +289,3 @@ def difference_value(text: str | None) -> str:
 def shorten(text: str, longest: int) -> str:
     """Cut a long text."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def shorten_name(name: str, longest: int) -> str:
-    """Cut a long name in its middle, since names often differ at their end."""
-    if len(name) <= longest:
-        return name
-    tail = (longest - 1) // 2
-    return f"{name[: longest - 1 - tail]}…{name[-tail:]}"

@@ -10,10 +10,10 @@ from segtrail.report.wording import SIDE_NAMES, format_count
 _MOST_LINES = 6
 _MOST_ROWS_TOGETHER = 12
 _HOW_TO_READ = (
-    "How to read it: on the grey line, of the voxels that the network gives 70 %, 70 % are of the class; below "
-    "it, fewer are than the network says, above it more. A curve flatter than the line is that of a network too sure "
-    "of itself, a steeper one that of one too cautious. On the right, how many voxels stand behind each point, on a "
-    "logarithmic scale."
+    "How to read it: on the grey line, of the voxels that the network gives 70%, 70% are of the class; below "
+    "it, fewer are than the network says, above it more. A curve below the line throughout gives the class too high a "
+    "probability. A curve flatter than the line is that of a network too sure of itself, a steeper one that of one too "
+    "cautious. On the right, which share of the voxels stands behind each point, on a logarithmic scale."
 )
 
 
@@ -62,9 +62,10 @@ def _table(
     columns = [Column("Class", 1.6), *(Column(title, 1, "right") for title in titles[:3])]
     columns.append(Column(titles[3], 2, "right"))
     caption = (
-        f"{SIDE_NAMES[side].capitalize()}: expected calibration error, the mean distance from the line, and bias, mean "
-        "probability minus the share of the class: positive where the network sees too much. Of the voxels within "
-        f"{margin_mm:g} mm of the box around reference and prediction."
+        f"{SIDE_NAMES[side].capitalize()}: expected calibration error, the mean vertical distance of the bins from "
+        "the line, weighted by their voxels, and bias, mean probability minus the share of the class: positive where "
+        "the network sees too much. Of the voxels in the box around reference and prediction, widened by at least "
+        f"{margin_mm:g} mm, in whole voxels."
     )
     rows = list(_rows(pools, cases))
     return Table(columns, rows, caption, keep_together=len(rows) <= _MOST_ROWS_TOGETHER)

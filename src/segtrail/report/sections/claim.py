@@ -26,7 +26,7 @@ def claim_section(contents: RunContents) -> list[Part]:
         A row for each item: what the record says, in which file, and what is left to people.
     """
     columns = [
-        Column("", 0.3, "right"),
+        Column("No.", 0.4, "right"),
         Column("Subject", 1.6),
         Column("What the record says", 2.6),
         Column("Left to people", 1.9),

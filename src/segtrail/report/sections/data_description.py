@@ -139,44 +139,50 @@ def _intensity(value: float) -> str:
 
 def _axis_range(values: VectorRange, place: int, decimals: int) -> str:
     low, median, high = (f"{row[place]:,.{decimals}f}" for row in (values.min, values.median, values.max))
-    return low if low == high else f"{median} ({low}–{high})"
+    return low if low == high else f"{median} ({low} to {high})"
 
 
 def _volume_range(aggregate: Aggregate, name: str) -> str:
     volume = aggregate.volume_ml.get(name)
     if volume is None:
-        return "–"
+        return MISSING
     low, median, high = (format_number(value, "mL") for value in (volume.min, volume.median, volume.max))
-    return low if low == high else f"{median} ({low}–{high})"
+    return low if low == high else f"{median} ({low} to {high})"
 
 
 def describe_checks(checks: list[CheckOutcome]) -> list[Part]:
-    """Build the table of checks with what each found, or a sentence where none was made."""
+    """Name the checks that passed, and build the table of those that found something with what that is.
+
+    Args:
+        checks: What was checked before training.
+
+    Returns:
+        A paragraph, and the table where a check found something; a sentence where none was made.
+    """
     if not checks:
         return [Paragraph("No checks were recorded.", style="missing")]
-    rows = [Row([check.title, _outcome(check), _evidence(check)], _tone(check)) for check in checks]
-    failed = sum(check.status == "failed" for check in checks)
-    passed = len(checks) - failed
-    caption = (
-        f"{format_count(len(checks), 'check')} before training: {passed} passed, {failed} found something."
-    )
-    columns = [Column("Check", 2.2), Column("Outcome", 0.8), Column("What was found", 3.5)]
-    return [Table(columns, rows, caption, keep_together=len(rows) <= _ROWS_TOGETHER)]
+    passed = [check.title for check in checks if check.status == "passed"]
+    failed = [check for check in checks if check.status == "failed"]
+    counted = f"{len(passed)} of {format_count(len(checks), 'check')} before training passed"
+    parts: list[Part] = [Paragraph(f"{counted}: {'; '.join(passed)}." if passed else f"{counted}.")]
+    if failed:
+        rows = [
+            Row([check.title, _outcome(check), _evidence(check)], _FAILED_TONES[check.severity])
+            for check in failed
+        ]
+        columns = [Column("Check", 2.2), Column("Outcome", 0.8), Column("What was found", 3.5)]
+        caption = f"{format_count(len(failed), 'check')} that found something."
+        parts.append(Table(columns, rows, caption, keep_together=len(rows) <= _ROWS_TOGETHER))
+    return parts
 
 
 def _outcome(check: CheckOutcome) -> str:
-    if check.status == "passed":
-        return "passed"
     return f"{_FAILED_WORDS[check.severity]}, allowed" if check.allowed else _FAILED_WORDS[check.severity]
-
-
-def _tone(check: CheckOutcome) -> Tone:
-    return "neutral" if check.status == "passed" else _FAILED_TONES[check.severity]
 
 
 def _evidence(check: CheckOutcome) -> str:
     if not check.findings:
-        return "nothing" if check.status == "passed" else as_sentence(check.remedy)
+        return as_sentence(check.remedy)
     found = [describe_finding(finding) for finding in check.findings[:_FINDINGS_SHOWN]]
     more = len(check.findings) - len(found)
     if more > 0:
