@@ -48,6 +48,13 @@ def test_the_report_says_what_was_trained_on_what_with_which_result(make_run):
         assert fact in text
 
 
+def test_the_table_of_metrics_says_which_interval_it_gives_and_how_many_failed(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "95% CI of the mean" in text
+    assert "Validation, left atrium: n = 4, 0 failed." in text
+    assert "CI: 95% confidence interval, " in text
+
+
 def test_every_case_stands_in_the_report_rounded_for_reading(make_run):
     text = read_text(make_report(make_run().path))
     for number in range(8, 12):
