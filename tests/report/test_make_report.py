@@ -347,10 +347,13 @@ def test_a_run_that_did_not_finish_says_so_on_the_first_page(make_run, status, t
 def test_an_interrupted_run_gives_its_highest_validation_dice_but_no_result(make_run):
     run = make_run()
     run.write_run(status="interrupted", ended_because="the user pressed Ctrl-C")
-    run.path.joinpath("metrics_summary.json").unlink()
+    for file in ("metrics_summary.json", "metrics_cases.csv"):
+        run.path.joinpath(file).unlink()
     text = read_text(make_report(run.path))
+    assert "“segtrail resume” goes on with it where it stopped." in text
     assert "There is no result" in text
-    assert "The highest validation Dice during training was 0.833, in epoch 6." in text
+    assert "was 0.833, in epoch 6. It would have served to choose among epochs and is no result." in text
+    assert "Not done: the evaluation, so that no case is measured;" in text
 
 
 MISSING_PARTS = {
