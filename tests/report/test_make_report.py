@@ -48,6 +48,13 @@ def test_the_report_says_what_was_trained_on_what_with_which_result(make_run):
         assert fact in text
 
 
+def test_the_table_of_metrics_says_which_interval_it_gives_and_how_many_failed(make_run):
+    text = read_text(make_report(make_run().path))
+    assert "95% CI of the mean" in text
+    assert "Validation, left atrium: n = 4, 0 failed." in text
+    assert "CI: 95% confidence interval, " in text
+
+
 def test_every_case_stands_in_the_report_rounded_for_reading(make_run):
     text = read_text(make_report(make_run().path))
     for number in range(8, 12):
@@ -340,10 +347,13 @@ def test_a_run_that_did_not_finish_says_so_on_the_first_page(make_run, status, t
 def test_an_interrupted_run_gives_its_highest_validation_dice_but_no_result(make_run):
     run = make_run()
     run.write_run(status="interrupted", ended_because="the user pressed Ctrl-C")
-    run.path.joinpath("metrics_summary.json").unlink()
+    for file in ("metrics_summary.json", "metrics_cases.csv"):
+        run.path.joinpath(file).unlink()
     text = read_text(make_report(run.path))
+    assert "“segtrail resume” goes on with it where it stopped." in text
     assert "There is no result" in text
-    assert "The highest validation Dice during training was 0.833, in epoch 6." in text
+    assert "was 0.833, in epoch 6. It would have served to choose among epochs and is no result." in text
+    assert "Not done: the evaluation, so that no case is measured;" in text
 
 
 MISSING_PARTS = {

@@ -89,9 +89,9 @@ def test_a_very_long_body_keeps_the_picture_on_a_page(tmp_path: Path) -> None:
 def test_caption_and_alt_text_say_how_much_is_too_small() -> None:
     caption = surface_caption("la_010", "validation", view(ORGAN, SMALL), CLASSES)
     assert caption.startswith("la_010 (validation), surfaces: the predicted one above")
-    assert "nothing lies more than 2 mm outside of the reference and 100 % more than that inside" in caption
+    assert "nothing lies more than 2 mm outside of the reference and 100% more than that inside" in caption
     assert "The colours end at 5 mm" in caption
-    assert "100 % more than that inside" in surface_alt_text("la_010", view(ORGAN, SMALL), CLASSES)
+    assert "100% more than that inside" in surface_alt_text("la_010", view(ORGAN, SMALL), CLASSES)
 
 
 def test_a_prediction_of_a_single_voxel_has_its_distances_too() -> None:

@@ -89,7 +89,7 @@ class CrossValidationResult:
         ]
 
     def _pooled_rows(self, units: Mapping[str, str]) -> list[_Row]:
-        percent = f"{100 * self.summary['bootstrap']['confidence']:g} %"
+        percent = f"{100 * self.summary['bootstrap']['confidence']:g}%"
         rows: list[_Row] = []
         for name, of_class in self.summary["pooled"].items():
             metrics, spread = of_class["metrics"], self.summary["between_folds"][name]

@@ -137,5 +137,5 @@ class RegionRecord:
         return (
             f"Regions of {format_count(len(measured), noun)}{by}: the centre is off by "
             f"{np.mean(distances):.1f} mm in the mean and {max(distances):.1f} mm at most; "
-            f"at least {covered:.1f} % of the organ lies inside; {doubts} had the guard's attention."
+            f"at least {covered:.1f}% of the organ lies inside; {doubts} had the guard's attention."
         )

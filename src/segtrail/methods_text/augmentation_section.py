@@ -65,7 +65,7 @@ def _affine(settings: AffineConfig) -> str:
         if settings.rotation_degrees
         else "",
         f"scaling by {between(settings.scale_range)}" if settings.scale_range != (1, 1) else "",
-        f"a further scaling of each axis by at most {plain_number(100 * settings.anisotropic_scale)} %"
+        f"a further scaling of each axis by at most {plain_number(100 * settings.anisotropic_scale)}%"
         if settings.anisotropic_scale
         else "",
         f"a shift by at most {plain_number(settings.shift_voxels)} voxels along each axis"

@@ -58,7 +58,7 @@ def _statistics(run: DescribedRun, metrics: MetricsSummary) -> Iterator[str]:
     bootstrap = metrics.bootstrap
     if bootstrap is not None:
         yield (
-            f"Intervals of means are {plain_number(100 * bootstrap.confidence)} % percentile bootstrap intervals over "
+            f"Intervals of means are {plain_number(100 * bootstrap.confidence)}% percentile bootstrap intervals over "
             f"cases ({bootstrap.samples:,} samples, seed {bootstrap.seed}){cite('efron1993bootstrap')}; they do not "
             "cover another training, scanner or reader."
         )

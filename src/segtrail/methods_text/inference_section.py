@@ -26,7 +26,7 @@ def coarse_to_fine(run: DescribedRun) -> str:
     ]
     if region.anywhere_fraction:
         share = plain_number(100 * region.anywhere_fraction)
-        sentences.append(f"{share} % of the patches were drawn from anywhere in the volume.")
+        sentences.append(f"{share}% of the patches were drawn from anywhere in the volume.")
     return " ".join(sentences)
 
 
@@ -81,7 +81,7 @@ def _passes(run: DescribedRun, stage: DescribedStage) -> Iterator[str]:
     if "sliding_window" in modes:
         overlap = plain_number(100 * settings.overlap)
         yield (
-            f"{subject} segmented by a sliding window{window} with an overlap of {overlap} %, and probabilities "
+            f"{subject} segmented by a sliding window{window} with an overlap of {overlap}%, and probabilities "
             f"{averaged}."
         )
     if settings.flips:

@@ -74,7 +74,7 @@ def _schedule(settings: OptimConfig) -> str:
     if schedule.name == "onecycle":
         share = plain_number(100 * schedule.warmup_fraction)
         return (
-            f"The learning rate followed one cycle{cite('smith2019superconvergence')}: over the first {share} % of all "
+            f"The learning rate followed one cycle{cite('smith2019superconvergence')}: over the first {share}% of all "
             f"steps it rose from 1/{_LOWEST_START} of {rate} to {rate}, then fell to {_LOWEST_END} of it, both along "
             "cosine arcs."
         )

@@ -19,7 +19,7 @@ _TALLEST_INCHES = 8.2
 _LONGEST_NAME = 24
 # More dots than this are drawn as pixels, or the file would be large and slow to show.
 _MOST_VECTOR_DOTS = 2000
-# 95 % of a normal distribution lie within this many standard deviations.
+# 95% of a normal distribution lie within this many standard deviations.
 _NORMAL_95 = 1.96
 
 

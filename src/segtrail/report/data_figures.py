@@ -1,7 +1,6 @@
 """Every case of a data set by its side: intensity, spacing and volumes, as SVG with the same bytes every time."""
 
 import math
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -23,7 +22,7 @@ _ROW_INCHES, _AROUND_INCHES = 0.3, 0.74
 _WIDEST_LINEAR_RATIO = 30.0
 # More dots than this are drawn as pixels, or the file would be large and slow to show.
 _MOST_VECTOR_DOTS = 2000
-_LONGEST_NAME, _LONGEST_LINE = 24, 29
+_LONGEST_NAME, _LONGEST_MODALITY, _LONGEST_LINE = 24, 18, 29
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _short(name: str) -> str:
 def _intensity_title(modality: str) -> str:
     """Name an intensity with its unit; that of a CT is a scale of its own, which a file doesn't name."""
     unit = "" if modality.strip().upper() == "CT" else " (arbitrary units)"
-    return f"intensity, {_short(modality)}{unit}"
+    return f"intensity, {shorten_name(modality, _LONGEST_MODALITY)}{unit}"
 
 
 def _property(
@@ -163,10 +162,17 @@ def _panel(item: Property, *, is_first: bool, rasterized: bool) -> Callable[[Axe
         axes.set_yticks(range(len(names)), names if is_first else [""] * len(names))
         if item.is_wide:
             axes.set_xscale("log")
-        axes.set_xlabel(textwrap.fill(as_label(item.title), _LONGEST_LINE))
+        axes.set_xlabel(_in_lines(item.title))
         axes.grid(axis="y", visible=False)
 
     return plot
+
+
+def _in_lines(title: str) -> str:
+    """Put the unit of a long title below its name."""
+    name, bracket, unit = title.rpartition(" (")
+    is_long = bool(name) and len(title) > _LONGEST_LINE
+    return f"{as_label(name)}\n{as_label(bracket + unit).strip()}" if is_long else as_label(title)
 
 
 def _draw_side(axes: Axes, row: int, dots: Sequence[Dot], *, rasterized: bool) -> None:

@@ -83,7 +83,7 @@ def _percent_beyond(surface: SeenSurface) -> float:
 def _share(percent: float) -> str:
     if percent == 0:
         return "nothing"
-    return "less than 1 %" if percent < 1 else f"{percent:.0f} %"
+    return "less than 1%" if percent < 1 else f"{percent:.0f}%"
 
 
 def _uncompared(view: SurfaceView, class_names: Mapping[int, str]) -> list[str]:

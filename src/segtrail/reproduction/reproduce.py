@@ -114,7 +114,7 @@ class Reproduction:
         if found.dice is None:
             return "different. No case was measured in both."
         interval = found.dice.interval
-        ends = "" if interval is None else f", 95 % interval {interval[0]:+.4f} to {interval[1]:+.4f}"
+        ends = "" if interval is None else f", 95% interval {interval[0]:+.4f} to {interval[1]:+.4f}"
         dice = (
             f"the Dice differs by {found.dice.mean:+.4f} in the mean of {found.dice.n_cases} cases{ends}; the most by "
             f"{found.dice.largest:+.4f} in {found.dice.case}"

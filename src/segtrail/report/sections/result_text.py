@@ -51,7 +51,8 @@ def _highest_so_far(contents: RunContents) -> list[str]:
         dice, epoch = max(validated, key=lambda pair: (pair[0], -pair[1]))
         of_stage = f" of {stage.name}" if len(stages) > 1 else ""
         chose = stage is stages[-1] and not stage.keeps_last
-        purpose = "It served to choose among epochs" if chose else "It is a score on the way"
+        served = "served" if contents.run.status == "finished" else "would have served"
+        purpose = f"It {served} to choose among epochs" if chose else "It is a score on the way"
         return [
             f"The highest validation Dice during training was {format_number(dice)}, in epoch {epoch}{of_stage}. "
             f"{purpose} and is no result."

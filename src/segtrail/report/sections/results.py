@@ -37,16 +37,20 @@ def _metrics_table(side: str, class_name: str, summary: ClassSummary, metrics: M
         Column("Metric", 2.3),
         *(Column(title, 1, "right") for title in ("Mean", "SD", "Median")),
         Column("Range", 1.7, "right"),
-        Column("Interval of the mean", 1.7, "right"),
+        Column(_interval_title(metrics), 1.7, "right"),
     ]
     left_out = f", {summary.n_left_out} left out" if summary.n_left_out else ""
-    counts = f"n = {summary.n}, n_failed = {summary.n_failed}{left_out}"
+    counts = f"n = {summary.n}, {summary.n_failed} failed{left_out}"
     caption = f"{SIDE_NAMES[side].capitalize()}, {class_name}: {counts}."
     rows = [
         _metric_row(_definition(column, metrics.definitions), values)
         for column, values in summary.metrics.items()
     ]
     return Table(columns, rows, caption, keep_together=True)
+
+
+def _interval_title(metrics: MetricsSummary) -> str:
+    return f"{metrics.bootstrap.confidence:.0%} CI of the mean" if metrics.bootstrap else "CI of the mean"
 
 
 def _metric_row(definition: Definition, values: Statistics) -> Row:
@@ -84,7 +88,7 @@ def _interval_note(metrics: MetricsSummary) -> str:
     if metrics.bootstrap:
         bootstrap = metrics.bootstrap
         note += (
-            f" Intervals: {bootstrap.confidence:.0%}, {bootstrap.method}, {bootstrap.samples:,} samples, "
+            f" CI: {bootstrap.confidence:.0%} confidence interval, {bootstrap.method}, {bootstrap.samples:,} samples, "
             f"seed {bootstrap.seed}."
         )
     indicative = any(

@@ -91,7 +91,7 @@ def status_notice(contents: RunContents) -> list[Part]:
         scope = (
             f"It recorded {epochs}. What follows shows how far it came, not what a whole training reaches."
         )
-        return [Notice("This run was interrupted", [*reason, scope], "warning")]
+        return [Notice("This run was interrupted", [*reason, scope, *_going_on(contents)], "warning")]
     changed = [entry for entry in run.resumed if entry.differences]
     if run.status == "finished" and changed:
         scope = (
@@ -105,6 +105,13 @@ def status_notice(contents: RunContents) -> list[Part]:
         )
         return [Notice("This run had not ended", [scope], "warning")]
     return []
+
+
+def _going_on(contents: RunContents) -> list[str]:
+    """Say how to go on; nothing of what another program trained and of a shared copy, which can't be gone on with."""
+    if contents.run.recorded is not None or contents.share is not None:
+        return []
+    return ["“segtrail resume” goes on with it where it stopped."]
 
 
 def _recorded_epochs(contents: RunContents) -> str:

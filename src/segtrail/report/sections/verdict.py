@@ -74,7 +74,9 @@ def _to_be_seen(contents: RunContents) -> Iterator[str]:
 def _not_done(contents: RunContents) -> Iterator[str]:
     if contents.run.recorded is not None:
         yield "the checks of the data, which segtrail makes of its own runs alone"
-    if not any(row.split == "test" for row in contents.cases or []):
+    if not contents.cases:
+        yield "the evaluation, so that no case is measured"
+    elif not any(row.split == "test" for row in contents.cases):
         yield "a test on cases that took no part in training or choosing"
     if not contents.cases:
         yield "the evaluation"
