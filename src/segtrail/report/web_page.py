@@ -206,7 +206,7 @@ class _Writer:
     def _figure(self, figure: Figure) -> Element:
         self._n_figures += 1
         element = Element("figure")
-        kind = _PICTURE_TYPES[PurePosixPath(figure.file).suffix]
+        kind = _PICTURE_TYPES[PurePosixPath(figure.file).suffix.lower()]
         picture = {"src": _data_uri(kind, figure.content), "alt": _fit(figure.alt)}
         SubElement(element, "img", {**picture, "style": f"--width: {figure.width_percent}%"})
         _caption(SubElement(element, "figcaption"), f"Figure {self._n_figures}", figure.caption)
