@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -199,6 +200,34 @@ def forge_calibration(run: Path) -> None:
 
     def edit(content: Any) -> None:
         content["cases"][0]["error"] += 0.01
+
+    edit_json("calibration.json", edit)(run)
+
+
+def forge_bins(run: Path) -> None:
+    """Make the network more sure in a bin, and right as often as it is more sure, which leaves error and bias."""
+
+    def edit(content: Any) -> None:
+        one = max(content["pooled"][0]["bins"], key=lambda one: one["voxels"])
+        change = 0.01 if one["mean_probability"] + 0.01 < one["to"] else -0.01
+        one["mean_probability"] += change
+        one["share_of_class"] += change
+
+    edit_json("calibration.json", edit)(run)
+
+
+def forge_bins_and_error(run: Path) -> None:
+    """Put the class where the network is least sure of it, which leaves the bias, and have the error follow."""
+
+    def edit(content: Any) -> None:
+        pool = content["pooled"][0]
+        bins = [one for one in pool["bins"] if one["voxels"]]
+        left = math.fsum(one["voxels"] * one["share_of_class"] for one in bins)
+        for one in bins:
+            one["share_of_class"] = min(left / one["voxels"], 1.0)
+            left = max(left - one["voxels"], 0.0)
+        gaps = [one["voxels"] * (one["mean_probability"] - one["share_of_class"]) for one in bins]
+        pool["error"] = math.fsum(map(abs, gaps)) / pool["voxels"]
 
     edit_json("calibration.json", edit)(run)
 
@@ -445,6 +474,16 @@ TAMPERINGS: list[tuple[str, Change, str]] = [
         "a pooled calibration, and sealed again",
         reseal(edit_json("calibration.json", lambda content: content["pooled"][0].update(error=0.0))),
         "ball, val: the error is 0.0",
+    ),
+    (
+        "the bins and the pooled error together, and sealed again",
+        reseal(forge_bins_and_error),
+        ", which its bias and the errors of its cases",
+    ),
+    (
+        "bins without a voxel, and sealed again",
+        reseal(edit_json("calibration.json", lambda content: content["pooled"][0].update(bins=[]))),
+        "ball, val: its bins hold no voxel",
     ),
     (
         "a calibration left out, and sealed again",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from run_copies import copy_run
+from segtrail.record.manifest import TEXT_SUFFIXES
 
 Command = Callable[..., Any]
-TEXT = (".csv", ".json", ".jsonl", ".log", ".yaml")
 
 
 @pytest.mark.requirement("VER-02")
@@ -65,7 +65,7 @@ def zipped(run: Path) -> Path:
 def checked_out(run: Path) -> Path:
     copy = copied_to(run, "checked_out")
     for path in copy.rglob("*"):
-        if path.suffix in TEXT:
+        if path.suffix in TEXT_SUFFIXES:
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     return copy
 

@@ -87,3 +87,20 @@ def test_a_web_page_that_can_not_be_read_is_told(run: Path, content: bytes) -> N
     status, evidence = outcome_of(run)
     assert status == "fail"
     assert "report.html can't be read" in evidence
+
+
+def test_a_file_that_the_web_page_leaves_out_is_named(run: Path) -> None:
+    page = (run / "report.html").read_text(encoding="utf-8")
+    marked = 'download="metrics_cases.csv"'
+    assert marked in page
+    (run / "report.html").write_text(page.replace(marked, ""), encoding="utf-8")
+    assert outcome_of(run) == ("fail", "report.html does not carry metrics_cases.csv")
+
+
+@pytest.mark.parametrize("twice", ["download", "href"])
+def test_an_attribute_that_is_there_twice_makes_a_web_page_unreadable(twice: str) -> None:
+    page = '<a download="a.csv" href="data:text/csv;base64,QQ==">a.csv</a>'
+    assert read_carried_files(page.encode()) == {"a.csv": b"A"}
+    doubled = page.replace(f"{twice}=", f'{twice}="data:text/csv;base64,Qg==" {twice}=')
+    with pytest.raises(ValueError, match="has an attribute twice"):
+        read_carried_files(doubled.encode())

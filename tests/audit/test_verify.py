@@ -15,6 +15,7 @@ from tampering import (
     Change,
     chain_anew,
     change_weight,
+    forge_bins,
     forge_calibration,
     forge_distances,
     replace_by,
@@ -23,7 +24,7 @@ from tampering import (
 from run_copies import copy_run
 from segtrail.record.hashing import hash_file
 from segtrail.record.journal import Journal
-from segtrail.record.manifest import fingerprint
+from segtrail.record.manifest import TEXT_SUFFIXES, fingerprint
 from segtrail.training.checkpoint import hash_tensors
 
 Command = Callable[..., Any]
@@ -126,6 +127,7 @@ def test_changed_data_are_named(tmp_path: Path, quick_run_dir: Path, segtrail: C
         ),
         (change_weight, "case_2: Dice differs by "),
         (forge_calibration, "case_2: best.pt does not give its calibration again"),
+        (forge_bins, "ball, val: best.pt does not give its pooled calibration again"),
     ],
 )
 def test_a_rerun_finds_forged_results_even_where_all_hashes_fit(
@@ -218,7 +220,7 @@ def zipped(run: Path) -> Path:
 
 def with_other_line_ends(run: Path) -> Path:
     for path in run.rglob("*"):
-        if path.suffix in (".csv", ".json", ".jsonl", ".log", ".md", ".yaml"):
+        if path.suffix in TEXT_SUFFIXES:
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     return run
 
@@ -293,6 +295,12 @@ def test_a_report_made_again_is_the_same_file(run: Path, segtrail: Command) -> N
     assert answer["report"] == str(run / "report.pdf")
     assert answer["web_page"] == str(run / "report.html")
     assert segtrail("verify", run).exit_code == 0
+
+
+def test_a_web_page_with_other_line_ends_is_known_again(run: Path, segtrail: Command) -> None:
+    page = with_other_line_ends(run) / "report.html"
+    assert b"\r\n" in page.read_bytes()
+    assert json.loads(segtrail("report", run, "--json").stdout)["web_page"] == str(page)
 
 
 @pytest.mark.requirement("REC-03")

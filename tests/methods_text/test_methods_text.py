@@ -13,6 +13,7 @@ from pybtex.database import parse_string
 
 from segtrail.config.schema import Config
 from segtrail.errors import InputError
+from segtrail.methods_text.numbers import plain_number
 from segtrail.methods_text.references import bibliography, cited_keys
 from segtrail.methods_text.text import MethodsText, build_methods, methods_of_record
 from segtrail.model_card.card import this_program
@@ -257,6 +258,37 @@ def test_names_of_the_record_mark_nothing_up(contents: RunContents) -> None:
     name = "a [link](http://x) <b>\n\n# Title\n```"
     text = methods_of(replace(contents, dataset=contents.dataset.model_copy(update={"name": name})))
     assert "The data set a \\[link\\](http://x) \\<b\\> # Title \\`\\`\\` (" in section(text, "Data")
+
+
+def test_nothing_of_the_record_cites_or_marks_up(contents: RunContents) -> None:
+    odd = "[@nobody1900nothing] $x$ a^2^ b~2~"
+    device = contents.run.device.model_copy(update={"type": odd, "name": odd})
+    run = contents.run.model_copy(update={"run_id": odd, "program_sha256": odd, "device": device})
+    dice = contents.metrics.definitions["dice"].model_copy(update={"unit": odd, "definition": odd})
+    definitions = {**contents.metrics.definitions, "dice": dice}
+    metrics = contents.metrics.model_copy(update={"definitions": definitions})
+    dataset = contents.dataset.model_copy(update={"fingerprint": odd})
+    text = methods_of(replace(contents, run=run, metrics=metrics, dataset=dataset))
+    escaped = r"\[\@nobody1900nothing\] \$x\$ a\^2\^ b\~2\~"
+    assert odd not in text.markdown
+    assert f"The run is {escaped}, begun" in section(text, "Reproducibility")
+    assert f"- Dice ({escaped})" in section(text, "Evaluation")
+    assert "nobody" not in text.bibtex
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.1234567891, "0.1234567891"),
+        (100 * 0.07, "7"),
+        (-160, "−160"),
+        (3e-5, "3 × 10^−5"),
+        (1e-10, "10^−10"),
+        (1234567, "1234567"),
+    ],
+)
+def test_a_setting_is_told_with_all_its_digits(value: float, told: str) -> None:
+    assert plain_number(value) == told
 
 
 @pytest.mark.parametrize(

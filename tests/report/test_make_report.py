@@ -9,6 +9,7 @@ from pypdf import PdfReader, PdfWriter
 
 from segtrail.errors import InputError
 from segtrail.report.make import make_reports
+from segtrail.report.run_contents import read_run
 
 
 def read_text(path: Path) -> str:
@@ -444,6 +445,31 @@ def test_a_damaged_file_is_named_with_what_is_wrong(make_run, file):
         make_report(run.path)
     assert Path(file).name in str(caught.value)
     assert not (run.path / "report.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("voxels", -1),
+        ("mean_probability", 1.5),
+        ("mean_probability", float("nan")),
+        ("share_of_class", -0.1),
+        (None, []),
+        (None, [{"voxels": 0, "mean_probability": None, "share_of_class": None}]),
+    ],
+)
+def test_a_calibration_that_can_not_be_is_named(make_run, place, value):
+    run = make_run()
+    path = run.path / "calibration.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    pool = content["pooled"][0]
+    if place is None:
+        pool["bins"] = value
+    else:
+        pool["bins"][0][place] = value
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match=r"calibration\.json is damaged: at pooled\.0"):
+        read_run(run.path)
 
 
 def test_a_file_of_a_newer_segtrail_is_refused(make_run):

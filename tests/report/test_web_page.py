@@ -145,7 +145,7 @@ def test_figures_lie_in_the_page_with_alt_text_and_caption():
         Notice(HOSTILE, [HOSTILE]),
         Facts([Fact(HOSTILE, HOSTILE), Fact(HOSTILE, HOSTILE, code=True)]),
         Table([Column(HOSTILE)], [Row([HOSTILE])], HOSTILE),
-        Figure("a.png", HOSTILE, HOSTILE, b""),
+        Figure("a.PNG", HOSTILE, HOSTILE, b""),
     ],
     ids=lambda part: type(part).__name__,
 )

@@ -6,12 +6,15 @@ import pickle
 import unicodedata
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from run_copies import copy_run
+from segtrail.record.addenda import Addenda
 from segtrail.record.hashing import hash_file
 from segtrail.sharing.self_check import find_leak
 from segtrail.sharing.words import Words, collect_words
@@ -173,3 +176,21 @@ def test_an_ordinary_name_is_noticed_where_names_of_cases_stand(
     assert result.exit_code == 1
     assert "Nothing was shared, since the copy would not hold: a case is called dice" in result.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("surname", ["Paszke", "Simpson"])
+def test_a_person_with_the_name_of_a_cited_author_is_looked_for_outside_of_the_references(
+    surname: str, run: Path, tmp_path: Path, share: Command
+) -> None:
+    Addenda(run, surname).add_file("more.json", b"{}", "added")
+    assert share(run, "--with-code").exit_code == 0
+    words = replace(collect_words(run, bytes(32), ()), hashes=frozenset())
+    assert surname.lower() in words.names
+    (copy,) = (tmp_path / "out").iterdir()
+    assert find_leak(copy, words) is None
+    edited = copy_run(copy, tmp_path / "edited")
+    for name in ("methods.bib", "methods.md"):
+        content = (edited / name).read_bytes()
+        (edited / name).write_bytes(content.replace(b"year = {2019}", f"note = {{{surname}}}".encode(), 1))
+        assert find_leak(edited, words) == f"{name} holds a name that must stay"
+        (edited / name).write_bytes(content)

@@ -13,6 +13,7 @@ from shared_copies import edit_json
 from run_copies import copy_run
 from segtrail.config.load import load_config
 from segtrail.config.schema import Config
+from segtrail.evaluation.calibration import DEFINITION
 from segtrail.sharing.configuration import configuration_rule
 from segtrail.sharing.contents import CopyContents, make_contents
 from segtrail.sharing.rules import LeftOut, Place
@@ -220,6 +221,13 @@ def test_a_run_of_an_older_version_is_shared_with_what_it_has(run: Path) -> None
     assert "provenance/provenance.json" not in contents.files
     assert not contents_of(run, code=True).share.included.code
     assert contents.files["history.csv"].decode().splitlines() == rows
+
+
+def test_a_definition_of_calibration_that_is_not_that_of_the_program_stays(run: Path) -> None:
+    edit_json(run / "calibration.json", lambda content: content.update(definition="As smith_john says."))
+    contents = contents_of(run)
+    assert "smith_john" not in texts(contents)
+    assert shared_json(contents, "calibration.json")["definition"] == DEFINITION
 
 
 def test_the_configuration_of_a_copy_can_be_read(run: Path, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def check_seal(run_dir: Path, entries: Sequence[Entry]) -> Outcome:
             faults.append(f"the seal names {name}, which is no report of a run")
         elif not (run_dir / name).is_file():
             faults.append(f"{name} is missing")
-        elif hash_file(run_dir / name) != sha256:
+        elif not _is_file(run_dir / name, hash_file(run_dir / name), sha256):
             faults.append(f"{name} was edited: its SHA-256 is not the one in the seal")
     others = sorted(path.name for path in run_dir.glob("report.*") if path.name not in reports)
     faults += [f"{name} was added" for name in others]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from segtrail.audit.calibration import calibration_difference, read_calibration
+from segtrail.audit.calibration import calibration_difference, pooled_faults, read_calibration
 from segtrail.audit.numbers import read_object
 from segtrail.audit.outcome import Outcome
 from segtrail.config.schema import Config
 from segtrail.dataset.description import read_description
 from segtrail.errors import InputError
+from segtrail.evaluation.calibration import ClassCalibration
 from segtrail.evaluation.evaluate import CaseEvaluation, evaluate_cases, measure_classes
 from segtrail.evaluation.metrics import ClassMetrics
 from segtrail.evaluation.records import class_result_of, read_case_table
@@ -43,6 +44,7 @@ class _Comparison:
         is_equal: Whether every metric is equal to the last digit.
         dice_difference: Largest difference of a Dice between the label maps.
         calibration_difference: Largest difference of a calibration; 0 where the record holds none.
+        calibration: What was measured again of each class.
     """
 
     case: str
@@ -51,6 +53,7 @@ class _Comparison:
     is_equal: bool
     dice_difference: float
     calibration_difference: float
+    calibration: tuple[ClassCalibration, ...]
 
 
 def check_rerun(run_dir: Path, data_root: Path, device: str, narrator: Narrator) -> Outcome:
@@ -73,6 +76,13 @@ def check_rerun(run_dir: Path, data_root: Path, device: str, narrator: Narrator)
     """
     _refuse_other_code(run_dir)
     compared = list(_compare(run_dir, data_root, device, narrator))
+    faults = [*_faults_of_cases(compared), *_faults_of_pools(run_dir, compared)]
+    if not compared:
+        faults.append("the split names no case of validation or test")
+    return Outcome.of_faults("rerun", TITLE, faults, _describe(compared) if compared else "")
+
+
+def _faults_of_cases(compared: Sequence[_Comparison]) -> list[str]:
     faults = [fault for one in compared for fault in one.faults]
     faults += [
         f"{one.case}: Dice differs by {one.dice_difference:.4f}, more than {DICE_TOLERANCE}, {one.voxels} voxels"
@@ -84,9 +94,17 @@ def check_rerun(run_dir: Path, data_root: Path, device: str, narrator: Narrator)
         for one in compared
         if not one.calibration_difference <= CALIBRATION_TOLERANCE
     ]
-    if not compared:
-        faults.append("the split names no case of validation or test")
-    return Outcome.of_faults("rerun", TITLE, faults, _describe(compared) if compared else "")
+    return faults
+
+
+def _faults_of_pools(run_dir: Path, compared: Sequence[_Comparison]) -> list[str]:
+    """Pool the cases again: figures and bins could be forged together."""
+    recorded = read_calibration(run_dir)
+    if recorded is None:
+        return []
+    again = [calibration for one in compared for calibration in one.calibration]
+    same_voxels = not any(one.voxels for one in compared)
+    return list(pooled_faults(recorded, again, CALIBRATION_TOLERANCE, same_voxels=same_voxels))
 
 
 def _refuse_other_code(run_dir: Path) -> None:
@@ -142,7 +160,9 @@ def _compare(run_dir: Path, data_root: Path, device: str, narrator: Narrator) ->
     with narrator.track("Segmenting again", len(cases)) as tracker:
         for evaluation in again:
             compared = _compare_case(run_dir, trained, evaluation, recorded.get(evaluation.case, {}))
-            difference = calibration_difference(calibration, evaluation) if calibration is not None else 0.0
+            difference = (
+                0.0 if calibration is None else calibration_difference(calibration["cases"], evaluation)
+            )
             is_equal = compared.is_equal and difference == 0.0
             yield replace(compared, is_equal=is_equal, calibration_difference=difference)
             tracker.advance(evaluation.case)
@@ -167,6 +187,7 @@ def _compare_case(
         and all(_is_same(recorded[name], segmented[name], 0.0) for name in recorded),
         max(differences, default=0.0),
         0.0,
+        again.calibration,
     )
 
 

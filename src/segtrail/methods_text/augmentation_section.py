@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from segtrail.config.augment_schema import AffineConfig, AugmentConfig
 from segtrail.methods_text.described_run import DescribedStage
+from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.numbers import between, plain_number
 from segtrail.methods_text.references import cite
-from segtrail.model_card.markdown import plain
 
 _AXES = "xyz"
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from segtrail.methods_text.described_run import DescribedRun
+from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.references import cite
-from segtrail.model_card.markdown import plain
 from segtrail.report.dataset_schema import Aggregate, DatasetSummary, VectorRange
 from segtrail.report.sections.groups import groups_of_cases
 from segtrail.report.wording import SIDE_NAMES, format_count, format_number, join_words

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from segtrail.config.schema import Config, StageConfig
 from segtrail.errors import InputError
+from segtrail.methods_text.escaping import plain
 from segtrail.report.run_contents import RunContents, Stage
 
 
@@ -94,5 +95,5 @@ def for_each(stages: Sequence[DescribedStage], write: Callable[[DescribedStage],
     if len(set(texts)) == 1:
         return f"*Both networks.* {texts[0]}"
     return "\n\n".join(
-        f"*Network “{stage.stage.name}”.* {text}" for stage, text in zip(stages, texts, strict=True)
+        f"*Network “{plain(stage.stage.name)}”.* {text}" for stage, text in zip(stages, texts, strict=True)
     )

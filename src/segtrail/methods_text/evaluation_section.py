@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from segtrail.methods_text.described_run import DescribedRun
+from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.numbers import plain_number
 from segtrail.methods_text.references import cite
-from segtrail.model_card.markdown import plain
 from segtrail.report.case_figures import agreement_of
 from segtrail.report.record_schema import ClassSummary, Definition, MetricsSummary, Statistics
 from segtrail.report.sections.spread import volume_pairs
@@ -50,7 +50,7 @@ def _source(column: str) -> str:
 
 
 def _unit(item: Definition) -> str:
-    return f" ({item.unit})" if item.unit else ""
+    return f" ({plain(item.unit)})" if item.unit else ""
 
 
 def _statistics(run: DescribedRun, metrics: MetricsSummary) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _value(definition: Definition, statistics: Statistics) -> str:
     spread = f" (SD {format_number(statistics.sd, unit)})" if statistics.sd is not None else ""
     ends = [format_number(end, unit) for end in statistics.interval or ()]
     interval = f", interval {' to '.join(ends)}" if ends else ""
-    return f"{plain(definition.name)} {mean}{f' {unit}' if unit else ''}{spread}{interval}"
+    return f"{plain(definition.name)} {mean}{f' {plain(unit)}' if unit else ''}{spread}{interval}"
 
 
 def _agreement(run: DescribedRun, side: Literal["test", "val"]) -> Iterator[str]:

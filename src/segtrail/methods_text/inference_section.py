@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from segtrail.methods_text.described_run import DescribedRun, DescribedStage
+from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.numbers import plain_number, product
 from segtrail.methods_text.references import cite
 from segtrail.report.wording import format_count
@@ -15,7 +16,7 @@ def coarse_to_fine(run: DescribedRun) -> str:
     stages = run.stages
     if len(stages) < 2:
         return ""
-    first, last = stages[0].stage.name, stages[-1].stage.name
+    first, last = plain(stages[0].stage.name), plain(stages[-1].stage.name)
     region = stages[-1].config.region
     sentences = [
         f"Two networks worked one after the other: “{first}” found the organs in the whole volume, “{last}” segmented "

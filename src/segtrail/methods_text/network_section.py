@@ -9,9 +9,9 @@ from segtrail.config.network_schema import (
 )
 from segtrail.config.schema import PreprocessConfig
 from segtrail.methods_text.described_run import DescribedStage
+from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.numbers import between, plain_number, product
 from segtrail.methods_text.references import cite
-from segtrail.model_card.markdown import plain
 from segtrail.report.wording import format_count
 
 _NORMALISATIONS = {

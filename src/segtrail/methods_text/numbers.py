@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 
 def plain_number(value: float) -> str:
-    """Write a setting as it was given, without superfluous digits."""
-    return f"{value:g}".replace("-", "−") if "e" not in f"{value:g}" else _as_power(value)
+    """Write a setting as it was given: every digit of it, and none that only computing brought in."""
+    digits, mark, exponent = f"{value:.15g}".replace("-", "−").partition("e")
+    if not mark:
+        return digits
+    power = f"10^{exponent.replace('+', '').replace('−0', '−')}"
+    return power if digits == "1" else f"{digits} × {power}"
 
 
 def product(values: Sequence[float]) -> str:
@@ -16,9 +20,3 @@ def product(values: Sequence[float]) -> str:
 def between(values: Sequence[float]) -> str:
     """Write the two ends of a range."""
     return f"{plain_number(values[0])} to {plain_number(values[1])}"
-
-
-def _as_power(value: float) -> str:
-    digits, _, exponent = f"{value:g}".partition("e")
-    power = f"10^{int(exponent)}".replace("-", "−")
-    return power if digits == "1" else f"{digits} × {power}"

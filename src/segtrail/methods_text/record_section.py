@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from segtrail.methods_text.described_run import DescribedRun
+from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.references import cite
-from segtrail.model_card.markdown import plain
 from segtrail.report.wording import format_count, format_duration, format_time, join_words
 
 _PACKAGES = {
@@ -35,7 +35,7 @@ def _made_with(run: DescribedRun) -> Iterator[str]:
     yield f"Training and evaluation ran in segtrail {plain(record.segtrail_version)}{with_packages}{python}."
     if record.device is not None:
         threads = f", {format_count(record.device.threads, 'thread')}" if record.device.threads else ""
-        yield f"The device was {plain(record.device.name)} ({record.device.type}{threads})."
+        yield f"The device was {plain(record.device.name)} ({plain(record.device.type)}{threads})."
     if "train" in record.seconds:
         yield f"The training took {format_duration(record.seconds['train'])}."
     if record.energy is not None and record.energy.kwh is not None:
@@ -56,15 +56,15 @@ def _identified(run: DescribedRun) -> Iterator[str]:
     repository = contents.provenance.program_repository if contents.provenance else None
     if repository is not None and repository.commit:
         changed = "" if repository.clean else ", with changes that were not committed"
-        yield f"The program was of commit {repository.commit}{changed}."
+        yield f"The program was of commit {plain(repository.commit)}{changed}."
     if record.program_sha256:
-        yield f"The SHA-256 of its sources is {record.program_sha256}."
+        yield f"The SHA-256 of its sources is {plain(record.program_sha256)}."
     if dataset is not None and dataset.fingerprint:
-        yield f"The fingerprint of the data (SHA-256 over all files) is {dataset.fingerprint}."
+        yield f"The fingerprint of the data (SHA-256 over all files) is {plain(dataset.fingerprint)}."
     what = "copy" if contents.share else "run"
     value = f" {contents.fingerprint}," if contents.fingerprint else ""
     yield (
-        f"The run is {record.run_id}, begun {format_time(record.created_utc)}; its record is kept under the "
+        f"The run is {plain(record.run_id)}, begun {format_time(record.created_utc)}; its record is kept under the "
         f"fingerprint of this {what},{value} the SHA-256 of manifest.json."
     )
     if any(resumed.differences for resumed in record.resumed):

@@ -17,6 +17,12 @@ def cited_keys(text: str) -> list[str]:
     return sorted({key.strip(" @") for group in _CITED.findall(text) for key in group.split(";")})
 
 
+def references() -> dict[str, str]:
+    """Return the BibTeX entries of the package by their keys."""
+    source = resources.files("segtrail.methods_text").joinpath("references.bib").read_text(encoding="utf-8")
+    return {match[1]: entry for entry in source.strip().split("\n\n") if (match := _KEY.match(entry))}
+
+
 def bibliography(text: str) -> str:
     """Return an entry for each key that a text cites, in the order of the keys.
 
@@ -29,6 +35,5 @@ def bibliography(text: str) -> str:
     Raises:
         KeyError: It cites what ``references.bib`` does not have.
     """
-    source = resources.files("segtrail.methods_text").joinpath("references.bib").read_text(encoding="utf-8")
-    entries = {match[1]: entry for entry in source.strip().split("\n\n") if (match := _KEY.match(entry))}
+    entries = references()
     return "\n\n".join(entries[key] for key in cited_keys(text)) + "\n"

@@ -10,6 +10,7 @@ from segtrail.errors import InputError
 from segtrail.methods_text.augmentation_section import augmentation
 from segtrail.methods_text.data_section import data_section
 from segtrail.methods_text.described_run import describe, for_each
+from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.evaluation_section import evaluation, results
 from segtrail.methods_text.inference_section import coarse_to_fine, inference
 from segtrail.methods_text.network_section import loss, network, preprocessing
@@ -18,7 +19,6 @@ from segtrail.methods_text.references import bibliography
 from segtrail.methods_text.training_section import training
 from segtrail.model_card.card import this_program
 from segtrail.model_card.front_matter import Maker
-from segtrail.model_card.markdown import plain
 from segtrail.model_card.questions import QUESTIONS
 from segtrail.report.run_contents import RunContents, read_run
 
@@ -124,7 +124,7 @@ def _head(contents: RunContents, maker: Maker) -> str:
     questions = "\n".join(f"- {question.text}" for question in QUESTIONS if question.id in _OPEN)
     return (
         f"<!-- made by segtrail {maker.version}, sources {maker.program_sha256} -->\n"
-        f"# Methods: {plain(contents.run.project or 'segtrail')}, {contents.run.run_id}\n\n"
+        f"# Methods: {plain(contents.run.project or 'segtrail')}, {plain(contents.run.run_id)}\n\n"
         "Every number below is from the record of this run; what the record lacks is left out. Authors have to add "
         f"what only a person knows:\n\n{questions}"
     )

@@ -19,7 +19,9 @@ SCHEMA_VERSION = 1
 # What a file browser leaves where it was; nothing of segtrail reads them.
 LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 # Files that a version control system may give other line ends.
-TEXT_SUFFIXES = frozenset({".bib", ".csv", ".json", ".jsonl", ".log", ".md", ".patch", ".txt", ".yaml"})
+TEXT_SUFFIXES = frozenset(
+    {".bib", ".csv", ".html", ".json", ".jsonl", ".log", ".md", ".patch", ".txt", ".yaml"}
+)
 
 
 @dataclass(frozen=True)

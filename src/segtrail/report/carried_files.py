@@ -14,7 +14,8 @@ def read_carried_files(page: bytes) -> dict[str, bytes]:
         Their bytes by name.
 
     Raises:
-        ValueError: The page is no text in UTF-8, a link holds no file, or two files have one name.
+        ValueError: The page is no text in UTF-8, a link holds no file or an attribute twice, or two files have one
+            name.
     """
     reader = _Reader()
     reader.feed(page.decode("utf-8"))
@@ -31,6 +32,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
+        if len(values) != len(attrs):  # a browser takes the first of two, this reader the last
+            raise ValueError(f"the element {tag} has an attribute twice")
         name, target = values.get("download"), values.get("href") or ""
         if tag != "a" or not name:
             return

@@ -7,7 +7,7 @@ from pathlib import Path
 from segtrail.atomic import write_bytes
 from segtrail.errors import InputError
 from segtrail.record.addenda import Addenda
-from segtrail.record.manifest import ADDENDA, REPORT, WEB_REPORT
+from segtrail.record.manifest import ADDENDA, REPORT, TEXT_SUFFIXES, WEB_REPORT, as_written
 from segtrail.record.seal import read_seal
 from segtrail.report.document import build_document
 from segtrail.report.run_contents import read_run
@@ -77,7 +77,8 @@ def _keep_beside(run_dir: Path, name: str, content: bytes, operator: str | None)
     """Find the report with these bytes, or add it to the addenda."""
     suffix = Path(name).suffix
     earlier = [run_dir / name, *sorted((run_dir / ADDENDA).glob(f"report_*{suffix}"))]
-    same = next((path for path in earlier if path.is_file() and path.read_bytes() == content), None)
+    read = as_written if suffix in TEXT_SUFFIXES else Path.read_bytes
+    same = next((path for path in earlier if path.is_file() and read(path) == content), None)
     if same is not None:
         return same
     new_name = f"report_{datetime.now(UTC):%Y%m%d_%H%M%S}{suffix}"

@@ -1,11 +1,25 @@
 """Pictures of a run folder that come into its report."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 from PIL import Image
 
 from segtrail.errors import InputError
+
+# What Pillow raises of damaged files; the last is of one whose size would fill the memory.
+_DAMAGES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    IndexError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 
 
 def read_png(path: Path) -> tuple[bytes, tuple[int, int]] | None:
@@ -27,7 +41,7 @@ def read_png(path: Path) -> tuple[bytes, tuple[int, int]] | None:
             return content, picture.size
     except FileNotFoundError:
         return None
-    except (OSError, SyntaxError, ValueError) as error:
+    except _DAMAGES as error:
         raise InputError(
             f"{path} is damaged and can't be shown ({error}). Restore it from a copy of the run folder."
         ) from None

@@ -2,11 +2,13 @@
 
 import math
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Side = Literal["train", "val", "test", "unused"]
+# Probabilities of single precision may be above 1 by their rounding.
+Fraction = Annotated[float, Field(ge=0, le=1 + 1e-6, allow_inf_nan=False)]
 
 
 class RecordPart(BaseModel):
@@ -321,9 +323,9 @@ class Inference(RecordPart):
 class CalibrationBin(RecordPart):
     """Voxels that the network gives about one probability; the means are None where it holds none."""
 
-    voxels: int
-    mean_probability: float | None
-    share_of_class: float | None
+    voxels: int = Field(ge=0)
+    mean_probability: Fraction | None
+    share_of_class: Fraction | None
 
 
 class PooledCalibration(RecordPart):
@@ -332,9 +334,15 @@ class PooledCalibration(RecordPart):
     split: Side
     class_name: str = Field(alias="class")
     cases: int
-    error: float
-    bias: float
-    bins: list[CalibrationBin]
+    error: Fraction
+    bias: float = Field(ge=-1 - 1e-6, le=1 + 1e-6, allow_inf_nan=False)
+    bins: list[CalibrationBin] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _require_voxels(self) -> Self:
+        if not any(one.voxels for one in self.bins):
+            raise ValueError("the bins hold no voxel")
+        return self
 
 
 class CaseCalibration(RecordPart):
@@ -343,13 +351,13 @@ class CaseCalibration(RecordPart):
     case: str
     split: Side
     class_name: str = Field(alias="class")
-    error: float
+    error: Fraction
 
 
 class Calibration(RecordPart):
     """calibration.json."""
 
-    margin_mm: float
+    margin_mm: float = Field(gt=0, allow_inf_nan=False)
     cases: list[CaseCalibration]
     pooled: list[PooledCalibration]
 

@@ -207,7 +207,7 @@ class _Writer:
 
     def _figure(self, figure: Figure) -> Element:
         self._n_figures += 1
-        kind = _PICTURE_TYPES[PurePosixPath(figure.file).suffix]
+        kind = _PICTURE_TYPES[PurePosixPath(figure.file).suffix.lower()]
         # A drawing keeps a width at which it can be read, and scrolls where a screen is narrower.
         is_drawing = kind == _PICTURE_TYPES[".svg"]
         element = Element("figure", {"class": "drawing", "tabindex": "0"} if is_drawing else {})

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from segtrail.errors import InputError
+from segtrail.evaluation.calibration import DEFINITION
 from segtrail.evaluation.metrics import metric_definitions
 from segtrail.record.history import HistoryRow
 from segtrail.record.table import read_rows
@@ -119,7 +120,7 @@ def calibration_rule(terms: Terms) -> Rule:
     return mapping(
         {
             "schema_version": number,
-            "definition": text,
+            "definition": always(DEFINITION),
             "margin_mm": number,
             "cases": in_order(of_case, _side_and_case),
             "pooled": each(of_pool),

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segtrail.dataset.names import comparable
+from segtrail.methods_text.references import references
+from segtrail.methods_text.text import BIBLIOGRAPHY_FILE, TEXT_FILE
 from segtrail.sharing.words import (
     Words,
     hashes_in,
@@ -21,7 +23,10 @@ from segtrail.sharing.words import (
 
 # In bytes that are no text, shorter names come up by chance.
 _SHORTEST_IN_BYTES = 8
-_MADE_OF_OTHERS = frozenset({"model_card.md", "methods.md"})
+_MADE_OF_OTHERS = frozenset({"model_card.md", TEXT_FILE})
+# Where the authors of the references stand, who may have the name of a person of the run.
+_WITH_REFERENCES = (TEXT_FILE, BIBLIOGRAPHY_FILE, "/methods_text/references.bib")
+_BLOCK, _END_OF_BLOCK = "```bibtex\n", "```\n"
 _BLANKS = re.compile(r"\s+")
 # Few bytes of a tensor are left of it, so that a thousand names are looked for quickly.
 _BYTES_OF_TEXT = re.compile(rb"[\x20-\x7e]{8,}")
@@ -77,6 +82,8 @@ def _find_in_member(entry: str, part: bytes, words: Words) -> str | None:
 def _readings(name: str, content: bytes) -> Iterator[str]:
     """Read a file in every way in which it may hold a text."""
     text = content.decode("utf-8", "replace")
+    if name.endswith(_WITH_REFERENCES):
+        text = _without_known_references(text)
     yield text
     if name.endswith(".md"):
         yield text.replace("\\", "")
@@ -85,6 +92,14 @@ def _readings(name: str, content: bytes) -> Iterator[str]:
     if b"\0" in content:
         for encoding in ("utf-16-le", "utf-16-be"):
             yield from (content[start:].decode(encoding, "ignore") for start in (0, 1))
+
+
+def _without_known_references(text: str) -> str:
+    """Take the references out that the package brings along, to the byte."""
+    known = set(references().values())
+    before, mark, block = text.rpartition(_BLOCK)
+    entries = block.removesuffix(_END_OF_BLOCK).rstrip("\n").split("\n\n")
+    return before + mark + "\n\n".join(entry for entry in entries if entry not in known)
 
 
 def _find_in_text(text: str, words: Words) -> str | None:

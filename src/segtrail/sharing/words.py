@@ -106,7 +106,11 @@ def _is_ordinary(name: str, text: str) -> bool:
 
 def _ordinary_texts(run_dir: Path) -> Iterator[str]:
     """Give the texts that a copy holds whatever the names are: the program's, of packages and of the machine."""
-    yield from (content.decode("utf-8", "replace") for content in program_sources().values())
+    yield from (
+        content.decode("utf-8", "replace")
+        for name, content in program_sources().items()
+        if not name.endswith(".bib")  # authors are persons, and one of a run may have such a name
+    )
     summary, run = read_json(run_dir / "dataset_summary.json"), read_json(run_dir / "run.json")
     yield from (str(name) for key in ("labels", "modality") for name in summary[key].values())
     yield from (read_config(run_dir).get("stages") or {})
