@@ -100,8 +100,8 @@ def test_a_prediction_of_a_single_voxel_has_its_distances_too() -> None:
     organ[20:70, 20:70, 20:70] = 1
     speck[45, 45, 45] = 1
     caption = surface_caption("la_010", "validation", view(organ, speck), CLASSES)
-    assert "nothing lies more than 2 mm outside of the reference and 100 % more than that inside" in caption
-    assert "The colours end at 5 mm; 100 % of the predicted surface" in caption
+    assert "nothing lies more than 2 mm outside of the reference and 100% more than that inside" in caption
+    assert "The colours end at 5 mm; 100% of the predicted surface" in caption
 
 
 def test_caption_and_alt_text_name_what_is_grey() -> None:
