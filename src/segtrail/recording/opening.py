@@ -54,11 +54,6 @@ class Setting:
         scripts = [name for name in self.code if name.endswith((".py", ".sh"))]
         return scripts[0] if scripts else self.program.name
 
-    def version_of(self, package: str) -> str | None:
-        """Return the version of a package that the command runs with."""
-        found = [one.version for one in self.packages if one.name.lower() == package.lower()]
-        return found[0] if found else None
-
 
 def look_at_setting(request: RecordRequest, program: Path) -> Setting:
     """Find out what a command is run with, without running it.

@@ -163,7 +163,6 @@ class _Scene:
     """The surfaces of one label map while they are put into the picture, class by class."""
 
     def __init__(self, canvas: Canvas) -> None:
-        self._canvas = canvas
         self._layers = {direction.name: _Layer(canvas, direction) for direction in DIRECTIONS}
         self._distances: list[Floats] = []
         self._uncompared: list[int] = []
