@@ -133,6 +133,20 @@ def test_every_metric_is_shown_with_every_case(make_run):
     assert "Validation: every case as a dot, the median as a line." in text
 
 
+@pytest.mark.parametrize(("n_val", "marked"), [(9, True), (10, False)])
+def test_limits_of_agreement_from_few_cases_are_called_indicative(make_run, n_val, marked):
+    run = make_run(n_val=n_val)
+    volumes = {"reference_volume_ml": 80.0, "predicted_volume_ml": 81.5}
+    rows = [
+        {"case": f"la_{k}", "split": "val", "class": "left atrium", **volumes, "status": "ok"}
+        for k in range(n_val)
+    ]
+    run.write_csv("metrics_cases.csv", rows)
+    text = read_text(make_report(run.path))
+    assert "agreement of volumes" in text
+    assert ("Limits from fewer than ten cases are indicative only." in text) == marked
+
+
 def test_probabilities_are_held_against_what_came_true(make_run):
     text = read_text(make_report(make_run().path))
     assert "Validation: probabilities and what came true." in text

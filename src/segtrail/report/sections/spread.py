@@ -18,7 +18,7 @@ from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, format_nu
 
 # Volumes have a figure of their own, and nothing to be better or worse.
 _MOST_METRICS, _MOST_PANELS = 4, 6
-_FEWEST_CASES = 2
+_FEWEST_CASES, _FEW_CASES = 2, 10
 _REFERENCE, _PREDICTED = "reference_volume_ml", "predicted_volume_ml"
 
 
@@ -121,10 +121,12 @@ def _agreement_table(classes: Sequence[VolumePairs], side: str, n_without_panel:
         if n_without_panel > 0
         else ""
     )
+    few = any(len(pairs.reference_ml) < _FEW_CASES for pairs in classes)
+    indicative = " Limits from fewer than ten cases are indicative only." if few else ""
     return Table(
         columns,
         rows,
-        f"{SIDE_NAMES[side].capitalize()}: agreement of volumes.{left}",
+        f"{SIDE_NAMES[side].capitalize()}: agreement of volumes.{left}{indicative}",
         keep_together=len(rows) <= 12,
     )
 
