@@ -53,7 +53,7 @@ def test_the_table_of_metrics_says_which_interval_it_gives_and_how_many_failed(m
     text = read_text(make_report(make_run().path))
     assert "95% CI of the mean" in text
     assert "Validation, left atrium: n = 4, 0 failed." in text
-    assert "CI: 95% confidence interval, " in text
+    assert "CI: 95% confidence interval of the mean, " in text
 
 
 def test_every_case_stands_in_the_report_rounded_for_reading(make_run):

@@ -55,6 +55,7 @@ def test_groups_of_two_sources_may_have_one_name(make_run):
     assert torn_groups(read_run(run.path)) == []
     run.write_config(split={"groups": {"1": ["la_002", "la_009"]}})
     assert torn_groups(read_run(run.path)) == ["1"]
+    assert "on more than one side: 1" in read_text(make_report(run.path))
 
 
 def test_groups_of_the_data_set_have_their_results(make_run):

@@ -87,11 +87,11 @@ def test_a_very_long_body_keeps_the_picture_on_a_page(tmp_path: Path) -> None:
 
 
 def test_caption_and_alt_text_say_how_much_is_too_small() -> None:
-    caption = surface_caption("la_010", "validation", view(ORGAN, SMALL), CLASSES)
+    caption = surface_caption("la_010", "validation", view(ORGAN, SMALL), CLASSES, 2.0)
     assert caption.startswith("la_010 (validation), surfaces: the predicted one above")
     assert "nothing lies more than 2 mm outside of the reference and 100% more than that inside" in caption
     assert "The colours end at 5 mm" in caption
-    assert "100% more than that inside" in surface_alt_text("la_010", view(ORGAN, SMALL), CLASSES)
+    assert "100% more than that inside" in surface_alt_text("la_010", view(ORGAN, SMALL), CLASSES, 2.0)
 
 
 def test_a_prediction_of_a_single_voxel_has_its_distances_too() -> None:
@@ -99,7 +99,7 @@ def test_a_prediction_of_a_single_voxel_has_its_distances_too() -> None:
     organ = speck.copy()
     organ[20:70, 20:70, 20:70] = 1
     speck[45, 45, 45] = 1
-    caption = surface_caption("la_010", "validation", view(organ, speck), CLASSES)
+    caption = surface_caption("la_010", "validation", view(organ, speck), CLASSES, 2.0)
     assert "nothing lies more than 2 mm outside of the reference and 100% more than that inside" in caption
     assert "The colours end at 5 mm; 100% of the predicted surface" in caption
 
@@ -107,6 +107,6 @@ def test_a_prediction_of_a_single_voxel_has_its_distances_too() -> None:
 def test_caption_and_alt_text_name_what_is_grey() -> None:
     seen = view(ORGAN, SMALL * 2)
     expected = "Grey, since only the prediction holds it: aorta. Grey, since only the reference holds it: left atrium."
-    assert surface_caption("c", "test", seen, CLASSES).endswith(expected)
-    assert surface_alt_text("c", seen, CLASSES).endswith(expected)
-    assert "%" not in surface_caption("c", "test", seen, CLASSES)
+    assert surface_caption("c", "test", seen, CLASSES, 2.0).endswith(expected)
+    assert surface_alt_text("c", seen, CLASSES, 2.0).endswith(expected)
+    assert "%" not in surface_caption("c", "test", seen, CLASSES, 2.0)

@@ -26,6 +26,8 @@ from segtrail.report.wording import as_sentence
 
 _RANKS = ("best", "median", "worst")
 _MOST_FLAGGED = 12
+# Where a result has no NSD, the tolerance that the configuration has when it names none.
+_USUAL_TOLERANCE_MM = 2.0
 _FAILURES = {
     "missed": "{} was missed: it is there, and nothing of it was predicted.",
     "false_positive": "{} was predicted where there is none.",
@@ -222,19 +224,29 @@ def _draw(
     }
     surfaces = view_surfaces(reference, prediction, ras_spacing, class_names)
     if surfaces is not None:
-        entry["surface"] = _draw_surfaces(folder, case, side, surfaces, class_names)
+        entry["surface"] = _draw_surfaces(folder, case, side, surfaces, class_names, _tolerance_mm(results))
     return entry
 
 
+def _tolerance_mm(results: Sequence[ClassResult]) -> float:
+    """The least tolerance of the NSD that was measured."""
+    return min(results[0].metrics.nsd, default=_USUAL_TOLERANCE_MM)
+
+
 def _draw_surfaces(
-    folder: Path, case: str, side: str, view: SurfaceView, class_names: Mapping[int, str]
+    folder: Path,
+    case: str,
+    side: str,
+    view: SurfaceView,
+    class_names: Mapping[int, str],
+    tolerance_mm: float,
 ) -> dict[str, str]:
     file = f"surface_{case}.png"
     draw_surface_panel(folder / file, view, title=case)
     return {
         "file": file,
-        "alt": surface_alt_text(case, view, class_names),
-        "caption": surface_caption(case, side, view, class_names),
+        "alt": surface_alt_text(case, view, class_names, tolerance_mm),
+        "caption": surface_caption(case, side, view, class_names, tolerance_mm),
     }
 
 

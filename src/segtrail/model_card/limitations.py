@@ -1,11 +1,10 @@
 """The limitations of a network, as far as the record of its run shows them."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import MetricsSummary
 from segtrail.report.run_contents import RunContents
+from segtrail.report.sections.groups import groups_of_cases, torn_groups
 from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count
 
 _FEW_CASES = 10
@@ -30,7 +29,7 @@ def limitations(contents: RunContents) -> list[str]:
     Returns:
         Sentences, those about this run first.
     """
-    found = [*_of_results(contents.metrics), *_of_data(contents.dataset, contents.config or {})]
+    found = [*_of_results(contents.metrics), *_of_data(contents)]
     if any(entry.differences for entry in contents.run.resumed):
         found.append("The training was gone on with under other conditions than those it began with.")
     found += (
@@ -56,18 +55,17 @@ def _of_results(metrics: MetricsSummary | None) -> Iterator[str]:
                 yield f"The figures of {name} rest on {counted}: they are indicative only."
 
 
-def _of_data(dataset: DatasetSummary | None, config: Any) -> Iterator[str]:
+def _of_data(contents: RunContents) -> Iterator[str]:
+    dataset = contents.dataset
     if dataset is None:
         return
     n_train = [case.side for case in dataset.cases].count("train")
     yield f"It was trained on {format_count(n_train, 'case')} of one data set, {dataset.name}."
-    groups = {case.group for case in dataset.cases if case.group}
+    groups = set(groups_of_cases(contents).values())
     if groups:
-        yield (
-            f"Cases belong to {format_count(len(groups), 'group')}, which are patients or centres; each is on one side."
-        )
-    elif (config.get("split") or {}).get("groups"):
-        yield "Groups of cases, which are patients or centres, stand in config_resolved.yaml; each is on one side."
+        torn = len(torn_groups(contents))
+        sides = f"cases of {torn} stand on more than one side" if torn else "each is on one side"
+        yield f"Cases belong to {format_count(len(groups), 'group')}, which are patients or centres; {sides}."
     else:
         yield (
             "No groups of cases are on record: whether every case is another patient, and how many centres they come "

@@ -9,6 +9,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from segtrail.report.record_schema import EpochRow
@@ -47,14 +48,17 @@ def as_label(name: str) -> str:
     return printable(name).replace("$", r"\$")
 
 
-def legend_above(axes: Axes, columns: int) -> None:
+def legend_above(axes: Axes, columns: int, handles: Sequence[Line2D] | None = None) -> None:
     """Put the legend of a chart above it, where it covers nothing.
 
     Args:
         axes: The chart, all its series drawn.
         columns: Entries in a row.
+        handles: The entries; those of the series that have a label where None.
     """
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, ncols=columns)
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, ncols=columns
+    )
 
 
 def draw_losses(history: Sequence[EpochRow]) -> bytes:

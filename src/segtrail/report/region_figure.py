@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from segtrail.report.figures import BLUE, ORANGE, draw_panels, legend_above
 from segtrail.report.record_schema import RegionCase
-from segtrail.report.wording import printable
+from segtrail.report.wording import printable, shorten_name
 
 _SIZE_INCHES = (6.69, 3.3)
 _MOST_NAMED_CASES = 60
@@ -81,13 +81,8 @@ def _name_cases(axes: Axes, cases: Sequence[RegionCase]) -> None:
         return
     axes.set_xticks(
         range(len(cases)),
-        [_short(entry.case) for entry in cases],
+        [shorten_name(printable(entry.case), _LONGEST_NAME) for entry in cases],
         rotation=90,
         fontsize=6.5,
         parse_math=False,
     )
-
-
-def _short(name: str) -> str:
-    shown = printable(name)
-    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"

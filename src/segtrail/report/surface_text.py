@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from segtrail.report.surface_view import DIRECTIONS, LIMIT_MM, SeenSurface, SurfaceView
 from segtrail.report.wording import join_words, printable
 
-# Of a distance worth a look, in mm.
-_NOTABLE_MM = 2.0
 _CLASSES_NAMED = 4
 
 
-def surface_caption(case: str, side: str, view: SurfaceView, class_names: Mapping[int, str]) -> str:
+def surface_caption(
+    case: str, side: str, view: SurfaceView, class_names: Mapping[int, str], tolerance_mm: float
+) -> str:
     """Write the caption of a picture of surfaces.
 
     Args:
@@ -18,6 +18,7 @@ def surface_caption(case: str, side: str, view: SurfaceView, class_names: Mappin
         side: "validation" or "test".
         view: What the picture shows.
         class_names: Names of the classes by label.
+        tolerance_mm: From which distance on a difference counts, as for the NSD of the run.
 
     Returns:
         Sentences that tell how to read it, what it shows and what it leaves out.
@@ -25,20 +26,23 @@ def surface_caption(case: str, side: str, view: SurfaceView, class_names: Mappin
     sentences = [
         f"{case} ({side}), surfaces: the predicted one above, that of the reference below. Blue is where the "
         "prediction is too small, orange where it is too large.",
-        *_distances(view),
+        *_distances(view, tolerance_mm),
         *_beyond(view),
         *_uncompared(view, class_names),
     ]
     return " ".join(sentences)
 
 
-def surface_alt_text(case: str, view: SurfaceView, class_names: Mapping[int, str]) -> str:
+def surface_alt_text(
+    case: str, view: SurfaceView, class_names: Mapping[int, str], tolerance_mm: float
+) -> str:
     """Describe a picture of surfaces to somebody who can't see it.
 
     Args:
         case: The case.
         view: What the picture shows.
         class_names: Names of the classes by label.
+        tolerance_mm: From which distance on a difference counts, as for the NSD of the run.
 
     Returns:
         Sentences for a screen reader.
@@ -48,20 +52,20 @@ def surface_alt_text(case: str, view: SurfaceView, class_names: Mapping[int, str
         f"The surfaces of case {case} in {directions} view, the predicted one above and that of the reference below, "
         f"coloured from blue (prediction too small by {LIMIT_MM:.0f} mm or more) over white to orange (too large by "
         f"{LIMIT_MM:.0f} mm or more).",
-        *_distances(view),
+        *_distances(view, tolerance_mm),
         *_uncompared(view, class_names),
     ]
     return " ".join(sentences)
 
 
-def _distances(view: SurfaceView) -> list[str]:
+def _distances(view: SurfaceView, tolerance_mm: float) -> list[str]:
     if view.prediction.distances_mm.size == 0:
         return []
     return [
-        f"Of the predicted surface {_share(view.prediction.percent_outside(_NOTABLE_MM))} lies more than "
-        f"{_NOTABLE_MM:.0f} mm outside of the reference and {_share(view.prediction.percent_inside(_NOTABLE_MM))} more "
-        f"than that inside; of the reference’s surface {_share(view.reference.percent_inside(_NOTABLE_MM))} lies more "
-        f"than {_NOTABLE_MM:.0f} mm outside of the prediction."
+        f"Of the predicted surface {_share(view.prediction.percent_outside(tolerance_mm))} lies more than "
+        f"{tolerance_mm:g} mm outside of the reference and {_share(view.prediction.percent_inside(tolerance_mm))} more "
+        f"than that inside; of the reference’s surface {_share(view.reference.percent_inside(tolerance_mm))} lies more "
+        f"than {tolerance_mm:g} mm outside of the prediction."
     ]
 
 

@@ -33,6 +33,11 @@ def format_count(value: int, singular: str, plural: str = "") -> str:
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
 
 
+def format_confidence(confidence: float) -> str:
+    """A share as a percentage with the digits that it needs, for example "95%" and "97.5%"."""
+    return f"{confidence * 100:.3g}%"
+
+
 def format_duration(seconds: float) -> str:
     """A duration in its two largest units, for example "4 min 10 s"."""
     if seconds < 60:

@@ -179,7 +179,7 @@ def _plot_differences(axes: Axes, one: PairedSeries, order: Mapping[str, int], b
         look: dict[str, Any] = {"marker": marker, "color": colour, "linestyle": "", "markersize": size}
         axes.plot(places, [pair.difference for pair in pairs], **look)
         handles.append(Line2D([], [], label=f"{name} in {one.run}: {len(pairs)}", **look))
-    axes.legend(handles=handles, loc="best", ncols=len(handles) or 1, fontsize=7)
+    legend_above(axes, len(handles) or 1, handles)
 
 
 def _tick_name(case: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from segtrail.report.parts import Column, Heading, Paragraph, Part, Row, Table, Tone
-from segtrail.report.wording import MISSING, format_count, format_number
+from segtrail.report.wording import MISSING, format_confidence, format_count, format_number
 from segtrail.run_comparison.comparison import RunComparison
 from segtrail.run_comparison.paired_statistics import SEED, PairedStatistics
 from segtrail.run_comparison.paired_test import CORRECTION, FEWEST_PAIRS, LEVEL
@@ -135,7 +135,8 @@ def _left_out(rows: Sequence[PairedStatistics]) -> str:
 def _how_to_read(comparison: RunComparison) -> list[str]:
     return [
         "Look at the mean difference and its interval first: they say how large a difference is, and how well that is "
-        f"known over cases like these ({comparison.confidence:.0%}, percentile bootstrap over the cases, seed {SEED}). "
+        f"known over cases like these ({format_confidence(comparison.confidence)}, percentile bootstrap over the "
+        f"cases, seed {SEED}). "
         "The p value alone says neither. ↑ higher is better, ↓ lower is better. n counts the cases in which both runs "
         "have a value; * marks fewer than ten, where all is indicative only.",
         "p: Wilcoxon signed-rank test of the paired differences, two-sided; differences of 0 are left out; exact up to "

@@ -5,6 +5,7 @@ from segtrail.report.record_schema import Definition
 from segtrail.report.wording import (
     MISSING,
     as_sentence,
+    format_confidence,
     format_count,
     format_number,
     join_words,
@@ -94,7 +95,7 @@ def _interval(comparison: RunComparison, one: PairedStatistics) -> str:
         return ""
     unit = comparison.definitions[one.series.metric].unit
     low, high = (signed(end, unit) for end in one.interval)
-    return f" ({comparison.confidence:.0%} interval {low} to {high})"
+    return f" ({format_confidence(comparison.confidence)} interval {low} to {high})"
 
 
 def _counts(one: PairedStatistics) -> str:

@@ -8,7 +8,7 @@ from segtrail.report.record_schema import Statistics
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.configuration import flatten
 from segtrail.report.sections.groups import groups_of_cases
-from segtrail.report.wording import SIDE_NAMES, format_count, format_number, join_words
+from segtrail.report.wording import SIDE_NAMES, format_confidence, format_count, format_number, join_words
 
 _MOST_CLASSES = 3
 _PRIVACY = "identifying"
@@ -206,7 +206,7 @@ def _uncertainty(contents: RunContents) -> str:
     bootstrap = contents.metrics.bootstrap if contents.metrics else None
     if bootstrap is None:
         return ""
-    how = f"{bootstrap.confidence:.0%} intervals, {bootstrap.method}, {bootstrap.samples:,} samples"
+    how = f"{format_confidence(bootstrap.confidence)} intervals, {bootstrap.method}, {bootstrap.samples:,} samples"
     return f"{how}; no test of significance"
 
 

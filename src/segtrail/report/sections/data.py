@@ -15,7 +15,7 @@ from segtrail.report.sections.data_description import (
     describe_source,
     describe_split,
 )
-from segtrail.report.sections.groups import groups_of_cases
+from segtrail.report.sections.groups import groups_of_cases, torn_groups
 from segtrail.report.wording import SIDE_NAMES, format_count, join_words
 
 # A montage of few cases takes a part of the line alone, so that its tiles are as large as those of many.
@@ -43,7 +43,7 @@ def data_section(contents: RunContents) -> list[Part]:
         heading,
         Facts(describe_source(dataset)),
         Heading("Split", level=2),
-        *describe_split(dataset, len(set(groups_of_cases(contents).values()))),
+        *describe_split(dataset, set(groups_of_cases(contents).values()), torn_groups(contents)),
         Heading("Sides compared", level=2),
         *_figure(dataset),
         *compare_sides(dataset),

@@ -1,6 +1,6 @@
 """The data set: facts, split, aggregates of each side, and what the checks found."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import median
 
 from segtrail.report.dataset_schema import Aggregate, CheckOutcome, DatasetSummary, Finding, VectorRange
@@ -30,7 +30,7 @@ def describe_data(dataset: DatasetSummary) -> list[Part]:
     return [
         Facts(describe_source(dataset)),
         Heading("Split", level=2),
-        *describe_split(dataset, len({case.group for case in dataset.cases if case.group})),
+        *describe_split(dataset, {case.group for case in dataset.cases if case.group}, []),
         Heading("Sides compared", level=2),
         *compare_sides(dataset),
     ]
@@ -51,8 +51,8 @@ def describe_source(dataset: DatasetSummary) -> list[Fact]:
     return [Fact("Name", dataset.name), *(fact for fact in optional if fact.text)]
 
 
-def describe_split(dataset: DatasetSummary, n_groups: int) -> list[Part]:
-    """Say how the cases were divided, which are on which side, and that so many groups were kept whole."""
+def describe_split(dataset: DatasetSummary, groups: Collection[str], torn: Sequence[str]) -> list[Part]:
+    """Say how the cases were divided, which are on which side, and whether groups were kept whole."""
     split = dataset.split
     method = {"named": "by named lists", "fraction": "at random, by fraction"}.get(split.method, split.method)
     details = [f"seed {split.seed}"] if split.seed is not None and split.method != "named" else []
@@ -66,8 +66,9 @@ def describe_split(dataset: DatasetSummary, n_groups: int) -> list[Part]:
     if dataset.left_out:
         named = ", ".join(f"{item.case} ({', '.join(item.checks)})" for item in dataset.left_out)
         facts.append(Fact("Left out", f"{named}, as data.allow says"))
-    if n_groups:
-        facts.append(Fact("Groups", f"{format_count(n_groups, 'group')}, each kept on one side"))
+    if groups:
+        kept = f"on more than one side: {', '.join(torn)}" if torn else "each kept on one side"
+        facts.append(Fact("Groups", f"{format_count(len(groups), 'group')}, {kept}"))
     return [Facts(facts)]
 
 

@@ -9,7 +9,7 @@ from segtrail.report.case_figures import Values, draw_distributions
 from segtrail.report.parts import Column, Figure, Heading, Part, Row, Table, Tone
 from segtrail.report.record_schema import CaseRow
 from segtrail.report.run_contents import RunContents
-from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, format_number
+from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, format_number, shorten_name
 
 _MOST_GROUPS = 20
 _MOST_CLASSES = 3
@@ -174,14 +174,9 @@ def _row(group: GroupResult) -> Row:
 
 def _figure(groups: Sequence[GroupResult], class_name: str, side: str, place: int) -> Figure:
     shown = groups[:_MOST_GROUPS]
-    values = [Values(_short(group.name), list(group.dice.values())) for group in shown]
+    values = [Values(shorten_name(group.name, _LONGEST_NAME), list(group.dice.values())) for group in shown]
     alt = f"Dot plot of the Dice of {class_name} in {format_count(len(shown), 'group')}, a row for each."
     where = f"{SIDE_NAMES[side].capitalize()}, {class_name}"
     caption = f"{where}: every case as a dot, a row for each group, the median as a line."
     drawn = draw_distributions({"Dice": values})
     return Figure(f"groups_{side}_{place + 1}.svg", alt, caption, drawn)
-
-
-def _short(name: str) -> str:
-    """A name for an axis, cut."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

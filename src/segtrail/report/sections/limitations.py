@@ -8,7 +8,7 @@ from segtrail.report.record_schema import CaseRow
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.guard import guard_section
 from segtrail.report.sections.results import failure_sentence
-from segtrail.report.wording import SIDE_NAMES, format_count, format_number
+from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, format_number
 
 _MOST_CLASSES = 20
 _ROWS_TOGETHER = 12
@@ -49,9 +49,19 @@ def worst_cases(cases: Sequence[CaseRow]) -> list[Part]:
         lowest.setdefault((row.split, row.class_name), row)
     shown = list(lowest.values())[:_MOST_CLASSES]
     cut = f" The {_MOST_CLASSES} lowest of {len(lowest)}." if len(lowest) > _MOST_CLASSES else ""
-    columns = [Column("Class", 2), Column("Side", 1), Column("Case", 2), Column("Dice", 1, "right")]
-    caption = f"The case with the lowest Dice of each class, the lowest first.{cut} Tinted rows failed."
-    rows = [_worst_row(row) for row in shown]
+    columns = [
+        Column("Class", 2),
+        Column("Side", 1),
+        Column("Lowest Dice", 2),
+        Column("Dice", 0.7, "right"),
+        Column("Largest HD95", 2),
+        Column("HD95 (mm)", 0.9, "right"),
+    ]
+    caption = (
+        "The case with the lowest Dice of each class, the lowest first, and the one with the largest HD95: a small "
+        f"part far off changes Dice little.{cut} Rows are tinted where the case with the lowest Dice failed."
+    )
+    rows = [_worst_row(row, _farthest(measured, row)) for row in shown]
     table = Table(columns, rows, caption, keep_together=len(rows) <= _ROWS_TOGETHER)
     return [Paragraph(failure_sentence(measured)), table]
 
@@ -61,10 +71,22 @@ def _dice(row: CaseRow) -> float:
     return 1.0 if value is None else value
 
 
-def _worst_row(row: CaseRow) -> Row:
-    tone: Tone = "neutral" if row.status == "ok" else "bad"
-    dice = format_number(row.metric("dice"))
-    return Row([row.class_name, SIDE_NAMES[row.split], row.case, dice], tone)
+def _farthest(rows: Sequence[CaseRow], like: CaseRow) -> CaseRow | None:
+    """The case with the largest HD95 of the same class and side; None where none has one."""
+    distances = {
+        row.case: (value, row)
+        for row in rows
+        if (row.split, row.class_name) == (like.split, like.class_name)
+        and (value := row.metric("hd95_mm")) is not None
+    }
+    return max(distances.values(), key=lambda pair: (pair[0], pair[1].case))[1] if distances else None
+
+
+def _worst_row(lowest: CaseRow, farthest: CaseRow | None) -> Row:
+    tone: Tone = "neutral" if lowest.status == "ok" else "bad"
+    far = [farthest.case, format_number(farthest.metric("hd95_mm"), "mm")] if farthest else [MISSING, MISSING]
+    dice = format_number(lowest.metric("dice"))
+    return Row([lowest.class_name, SIDE_NAMES[lowest.split], lowest.case, dice, *far], tone)
 
 
 def _limitations(card: CardText | None) -> list[Part]:

@@ -78,12 +78,26 @@ def pictures_section(contents: RunContents) -> list[Part]:
             heading,
             Paragraph("No pictures: examples/ holds none, because no case was evaluated.", style="missing"),
         ]
-    parts: list[Part] = [heading, Paragraph(_HOW_TO_READ)]
+    parts: list[Part] = [heading, Paragraph(_HOW_TO_READ + _which_median(contents, examples))]
     if any(example.surface for example in examples):
         parts.append(Paragraph(_HOW_TO_READ_SURFACES))
     for case in dict.fromkeys(example.case for example in examples):
         parts += _pictures_of_case(contents, [example for example in examples if example.case == case])
     return [*parts, *_not_drawn(contents)]
+
+
+def _which_median(contents: RunContents, examples: Sequence[Example]) -> str:
+    """Say which of two cases in the middle is shown, where there are two."""
+    shown = {example.case for example in examples}
+    sides = {row.split for row in contents.cases or [] if row.case in shown}
+    scored = {row.case for row in contents.cases or [] if row.split in sides and row.status != "left_out"}
+    has_median = any(example.rank == "median" for example in examples)
+    two_in_the_middle = len(sides) == 1 and len(scored) % 2 == 0
+    return (
+        " Of an even number of cases, the median one is the lower of the two in the middle."
+        if has_median and two_in_the_middle
+        else ""
+    )
 
 
 def _pictures_of_case(contents: RunContents, same: Sequence[Example]) -> list[Part]:

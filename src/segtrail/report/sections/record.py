@@ -1,13 +1,17 @@
 """What the run was made with: its metrics defined, and its circumstances."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from statistics import median
 
 from segtrail.provenance.wording import describe_repository
 from segtrail.report.parts import Fact, Facts, Heading, Paragraph, Part
-from segtrail.report.record_schema import EpochRow, MetricsSummary, Provenance, Resumption
+from segtrail.report.record_schema import Definition, EpochRow, MetricsSummary, Provenance, Resumption
 from segtrail.report.run_contents import RunContents, Stage
-from segtrail.report.wording import as_sentence, format_count, format_duration, format_time
+from segtrail.report.wording import as_sentence, format_count, format_duration, format_time, join_words
+
+# A sentence of so many definitions stands once.
+_SAID_ONCE_FROM = 3
 
 _NAMES = {
     "python": "Python",
@@ -40,12 +44,41 @@ def definitions_section(metrics: MetricsSummary | None) -> list[Part]:
             heading,
             Paragraph("No metrics were computed in this run, so none are defined here.", style="missing"),
         ]
+    definitions = metrics.definitions.values()
+    common = _common_sentences(definitions)
     facts = [
-        Fact(f"{item.name} ({item.unit})" if item.unit else item.name, as_sentence(item.definition))
-        for item in metrics.definitions.values()
+        Fact(
+            f"{item.name} ({item.unit})" if item.unit else item.name,
+            " ".join(sentence for sentence in _sentences(item) if sentence not in common),
+        )
+        for item in definitions
+    ]
+    of_several = [
+        Fact("All of them" if len(names) == len(definitions) else join_words(names), sentence)
+        for sentence, names in common.items()
     ]
     intro = "All metrics are of full volumes on the image's own grid, never of patches."
-    return [heading, Paragraph(intro), Facts(facts)]
+    return [heading, Paragraph(intro), Facts([*facts, *of_several])]
+
+
+def _common_sentences(definitions: Collection[Definition]) -> dict[str, list[str]]:
+    """What several definitions say in the same words is said once: each such sentence with its metrics."""
+    metrics_of: dict[str, list[str]] = {}
+    for item in definitions:
+        for sentence in dict.fromkeys(_sentences(item)):
+            metrics_of.setdefault(sentence, []).append(item.name)
+    common = {sentence: names for sentence, names in metrics_of.items() if len(names) >= _SAID_ONCE_FROM}
+    # A metric whose definition is nothing else keeps it.
+    kept = {
+        sentences[0]
+        for item in definitions
+        if (sentences := _sentences(item)) and set(sentences) <= set(common)
+    }
+    return {sentence: names for sentence, names in common.items() if sentence not in kept}
+
+
+def _sentences(item: Definition) -> list[str]:
+    return re.split(r"(?<=[.!?]) (?=[A-Z0-9])", as_sentence(item.definition))
 
 
 def provenance_section(contents: RunContents) -> list[Part]:

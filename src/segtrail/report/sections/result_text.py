@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from segtrail.report.record_schema import ClassSummary, MetricsSummary
 from segtrail.report.run_contents import RunContents
-from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count, format_number, join_words
+from segtrail.report.wording import (
+    SIDE_NAMES,
+    as_sentence,
+    format_confidence,
+    format_count,
+    format_number,
+    join_words,
+)
 
 _CLASSES_IN_SENTENCE = 3
 _LAST_EPOCH = "The last epoch was taken, whatever its score: in this run the validation cases chose nothing."
@@ -104,7 +111,7 @@ def _mean_dice(name: str, summary: ClassSummary, confidence: float | None) -> st
     value = f"a mean Dice of {format_number(dice.mean)} for {name}"
     if dice.interval is None:
         return f"{value} (n = {summary.n}, too few for an interval)"
-    share = f"{confidence:.0%} " if confidence else ""
+    share = f"{format_confidence(confidence)} " if confidence else ""
     low, high = (format_number(bound) for bound in dice.interval)
     hint = "; indicative only, from fewer than ten cases" if dice.indicative else ""
     return f"{value} (n = {summary.n}, {share}interval {low} to {high}{hint})"

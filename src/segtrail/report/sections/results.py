@@ -5,29 +5,35 @@ from collections.abc import Mapping, Sequence
 from segtrail.report.parts import Column, Heading, Paragraph, Part, Row, Table, Tone
 from segtrail.report.record_schema import CaseRow, ClassSummary, Definition, MetricsSummary, Statistics
 from segtrail.report.run_contents import RunContents
-from segtrail.report.wording import MISSING, SIDE_NAMES, format_count, format_number
+from segtrail.report.sections.many_classes import MOST_CLASSES_APART, cases_table, classes_table
+from segtrail.report.wording import MISSING, SIDE_NAMES, format_confidence, format_count, format_number
 
 _STATUS_WORDS = {"ok": "ok", "missed": "missed", "false_positive": "false positive", "left_out": "left out"}
 _FAILED = ("missed", "false_positive")
 _MOST_ROWS_TOGETHER = 12
+# More would be read by nobody; the file with all of them goes with the report.
+_MOST_CASES = 60
 
 
 def metrics_section(metrics: MetricsSummary | None) -> list[Part]:
-    """Build the tables of each metric over cases, for every side and class.
+    """Build the tables of each metric over cases, for every side: one for each class, or one for many classes.
 
     Args:
         metrics: metrics_summary.json.
 
     Returns:
-        A table for each side and class, or a sentence where nothing was evaluated.
+        The tables, or a sentence where nothing was evaluated.
     """
     heading = Heading("Metrics over cases", level=2)
     if metrics is None or not any(metrics.splits.values()):
         return [heading, Paragraph("No metrics: nothing was evaluated in this run.", style="missing")]
     parts: list[Part] = [heading]
     for side in ("test", "val"):
-        for class_name, summary in metrics.splits.get(side, {}).items():
-            parts.append(_metrics_table(side, class_name, summary, metrics))
+        classes = metrics.splits.get(side, {})
+        if len(classes) > MOST_CLASSES_APART:
+            parts.append(classes_table(side, classes, metrics))
+            continue
+        parts += [_metrics_table(side, name, summary, metrics) for name, summary in classes.items()]
     parts.append(Paragraph(_interval_note(metrics), style="small"))
     return parts
 
@@ -50,7 +56,11 @@ def _metrics_table(side: str, class_name: str, summary: ClassSummary, metrics: M
 
 
 def _interval_title(metrics: MetricsSummary) -> str:
-    return f"{metrics.bootstrap.confidence:.0%} CI of the mean" if metrics.bootstrap else "CI of the mean"
+    return (
+        f"{format_confidence(metrics.bootstrap.confidence)} CI of the mean"
+        if metrics.bootstrap
+        else "CI of the mean"
+    )
 
 
 def _metric_row(definition: Definition, values: Statistics) -> Row:
@@ -88,8 +98,8 @@ def _interval_note(metrics: MetricsSummary) -> str:
     if metrics.bootstrap:
         bootstrap = metrics.bootstrap
         note += (
-            f" CI: {bootstrap.confidence:.0%} confidence interval, {bootstrap.method}, {bootstrap.samples:,} samples, "
-            f"seed {bootstrap.seed}."
+            f" CI: {format_confidence(bootstrap.confidence)} confidence interval of the mean, {bootstrap.method}, "
+            f"{bootstrap.samples:,} samples, seed {bootstrap.seed}."
         )
     indicative = any(
         values.indicative and values.interval
@@ -103,30 +113,51 @@ def _interval_note(metrics: MetricsSummary) -> str:
 
 
 def cases_section(contents: RunContents) -> list[Part]:
-    """Build the tables of every metric of every case, one for each class.
+    """Build the tables of every metric of every case, one for each class, or one over many classes.
 
     Args:
         contents: The run.
 
     Returns:
-        The tables, or a sentence where nothing was evaluated.
+        The tables, with the lowest Dice alone where there are many cases; a sentence where nothing was evaluated.
     """
     heading = Heading("Case by case", level=2)
     cases = contents.cases
     if not cases:
         return [heading, Paragraph("No case was evaluated in this run.", style="missing")]
     metrics = metrics_of(cases, contents.metrics)
-    tables = []
-    for class_name in dict.fromkeys(row.class_name for row in cases):
-        rows = [row for row in cases if row.class_name == class_name]
-        sides = dict.fromkeys(SIDE_NAMES[row.split] for row in rows)
-        caption = f"Every {' and '.join(sides)} case, {class_name}."
-        tables.append(case_table(rows, metrics, caption))
+    classes = dict.fromkeys(row.class_name for row in cases)
+    if len(classes) > MOST_CLASSES_APART:
+        tables = [cases_table(cases, _MOST_CASES)]
+    else:
+        tables = [
+            _table_of_class([row for row in cases if row.class_name == name], metrics) for name in classes
+        ]
     how_to_read = (
-        "Numbers are rounded for reading; metrics_cases.csv has all digits. Tinted rows failed. "
+        "Numbers are rounded for reading; metrics_cases.csv, which goes with this report, has every case, class and "
+        f"digit. {'' if len(classes) > MOST_CLASSES_APART else 'Tinted rows failed. '}"
         f"{MISSING} stands where a metric is undefined."
     )
     return [heading, *tables, Paragraph(how_to_read, style="small")]
+
+
+def _table_of_class(rows: Sequence[CaseRow], metrics: Mapping[str, Definition]) -> Table:
+    """Every case of a class, or those with the lowest Dice where there are many."""
+    sides = " and ".join(dict.fromkeys(SIDE_NAMES[row.split] for row in rows))
+    name = rows[0].class_name
+    if len(rows) <= _MOST_CASES:
+        return case_table(rows, metrics, f"Every {sides} case, {name}.")
+    lowest = sorted(rows, key=lambda row: (_dice_for_order(row), row.case))[:_MOST_CASES]
+    caption = (
+        f"The {_MOST_CASES} {sides} cases with the lowest Dice of {len(rows):,}, {name}, the lowest first."
+    )
+    return case_table(lowest, metrics, caption)
+
+
+def _dice_for_order(row: CaseRow) -> float:
+    """Its Dice; a case without one comes last."""
+    value = row.metric("dice")
+    return float("inf") if value is None else value
 
 
 def metrics_of(cases: Sequence[CaseRow], metrics: MetricsSummary | None) -> dict[str, Definition]:
