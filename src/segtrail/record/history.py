@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -43,19 +44,46 @@ def count_history(path: Path) -> int:
     return len(_whole_lines(path)[1:]) if path.exists() else 0
 
 
-def count_epochs(path: Path) -> dict[str, int]:
-    """Count the epochs on record of each network, in the order of work.
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        epochs: How many epochs are on record of each network, in the order of work.
+        latest_val_dice: Validation Dice of the last epoch that has one; None where none has.
+    """
+
+    epochs: Mapping[str, int]
+    latest_val_dice: float | None
+
+
+def read_progress(path: Path) -> Progress:
+    """Read how far a training is; a line that was cut by a kill counts for none.
 
     Raises:
         InputError: The file can't be read.
     """
     try:
-        rows = csv.DictReader(_whole_lines(path))
-        return dict(Counter(str(row.get("stage") or "main") for row in rows))
+        heading, *rows = csv.reader(_whole_lines(path)) if path.stat().st_size else [[]]
     except OSError as error:
         raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
-    except csv.Error as error:
+    except (csv.Error, ValueError) as error:
         raise InputError(f"{path.name} is damaged: {error}.") from None
+    stages = [_cell(heading, row, "stage") or "main" for row in rows]
+    scores = (_cell(heading, row, "val_dice") for row in reversed(rows))
+    return Progress(Counter(stages), _number(next(filter(None, scores), "")))
+
+
+def _cell(heading: Sequence[str], row: Sequence[str], name: str) -> str:
+    place = heading.index(name) if name in heading else len(row)
+    return row[place] if place < len(row) else ""
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def roll_back_history(path: Path, n_rows: int) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from segtrail.config.quick_yaml import load_quickly
+from segtrail.config.quick_yaml import load_quickly, load_sections
 from segtrail.errors import InputError
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
@@ -242,8 +242,12 @@ def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
     return rows
 
 
-def read_config(path: Path) -> Mapping[str, Any] | None:
+def read_config(path: Path, sections: Collection[str] | None = None) -> Mapping[str, Any] | None:
     """Read ``config_resolved.yaml`` as plain values; None where it is not there.
+
+    Args:
+        path: The file.
+        sections: The sections that are needed, which is quicker; None for all.
 
     Raises:
         InputError: It is damaged.
@@ -252,7 +256,7 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
     if text is None:
         return None
     try:
-        values = load_quickly(text)
+        values = load_quickly(text) if sections is None else load_sections(text, sections)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise _damaged(path, "it is not valid YAML") from None
     if not isinstance(values, dict):

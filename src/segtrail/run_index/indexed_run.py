@@ -48,7 +48,7 @@ def _column(title: str, kind: Kind, meaning: str, *, is_long: bool = False) -> A
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedRun:
-    """A folder in ``OUTPUT_ROOT/runs``, as it was when the index was refreshed last; None where its record does not say.
+    """A folder in ``OUTPUT_ROOT/runs``, as it was when it was read last; None where its record does not say.
 
     Times are ISO 8601 in UTC, to the second. Metrics are means over cases, then over classes, of the validation
     cases where nothing else is said. ``docs/runs.md`` says what each field means.
