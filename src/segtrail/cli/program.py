@@ -20,6 +20,7 @@ from segtrail.cli.recording_commands import record
 from segtrail.cli.repeat_commands import reproduce
 from segtrail.cli.run_commands import evaluate, predict, report
 from segtrail.cli.series_commands import cv, seeds
+from segtrail.cli.serve_commands import serve
 from segtrail.cli.signing_commands import anchor, keys_app, sign, timestamp
 from segtrail.cli.training_commands import resume, train
 from segtrail.errors import Interrupted
@@ -56,6 +57,7 @@ for command in (
     restore,
     export,
     log,
+    serve,
     note,
     signoff,
     tag,

@@ -222,8 +222,13 @@ def _read_training_configuration(path: Path) -> Mapping[str, Any] | None:
     return None if values is None else dict(values.model_extra or {})
 
 
-def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
+def read_table(path: Path, model: type[_Model], *, is_growing: bool = False) -> list[_Model] | None:
     """Read a table of a run; None where it is not there.
+
+    Args:
+        path: The table.
+        model: What a row holds.
+        is_growing: Whether another program may be writing its last line just now, which is passed over then.
 
     Raises:
         InputError: It is damaged or of a newer schema.
@@ -231,6 +236,8 @@ def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
     text = _read_text(path)
     if text is None:
         return None
+    if is_growing:
+        text = text[: text.rfind("\n") + 1]
     rows = []
     reader = csv.DictReader(io.StringIO(text, newline=""))
     for row in reader:
