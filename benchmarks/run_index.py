@@ -7,9 +7,9 @@ dataset_summary.json, metrics_summary.json, history.csv, journal.jsonl and manif
 project, network, settings and metrics; one in ten has a note in its addenda, one in twenty was interrupted, and one in
 a hundred is damaged. Histories have 100 epochs, whatever RUN has, and data sets 100 cases, drawn from 20 splits.
 
-What is measured is the work of a new process each time: the first index from nothing; a refresh where nothing has
-changed, one after 20 runs have changed; and queries, each run five times on the refreshed index, of which the slowest
-counts. Times on the clock hold those of whatever else the machine does. The operating system's cache is warm in all but the first index, whose files have just been written.
+What is measured: the first index from nothing, a refresh where nothing has changed, one after 20 runs have changed, and
+queries, each five times, of which the slowest counts. Times on the clock hold those of whatever else the machine does.
+The operating system's cache is warm.
 """
 
 import copy
@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any

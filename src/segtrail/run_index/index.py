@@ -6,19 +6,21 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from filelock import FileLock, Timeout
 
 from segtrail.errors import InputError
-from segtrail.progress import Narrator, Tracker
-from segtrail.run_index.conditions import all_of, known_column
+from segtrail.run_index.conditions import all_of, column_of
 from segtrail.run_index.database import Damaged, Database, Empty
 from segtrail.run_index.folder_states import folder_states, row_name
 from segtrail.run_index.indexed_run import IndexedRun
 from segtrail.run_index.rows import SELECT, NewRow, known_states, read, remove, remove_all, write
 from segtrail.run_index.search import FoundRuns, Search
 from segtrail.run_index.search_text import parse
+
+if TYPE_CHECKING:  # a search alone needs nothing of a terminal
+    from segtrail.progress import Narrator
 
 _BATCH = 100
 _LOCK_SECONDS = 600.0
@@ -77,7 +79,7 @@ class RunIndex:
         """Let go of what was held; an index that could not be kept is gone."""
         self._database.close()
 
-    def refresh(self, narrator: Narrator | None = None) -> Refreshed:
+    def refresh(self, narrator: "Narrator | None" = None) -> Refreshed:
         """Read the folders that are new or have changed, and forget those that are gone; run folders are not written.
 
         Searches go on meanwhile and see what is read so far.
@@ -94,7 +96,7 @@ class RunIndex:
         with self._held():
             return self._made_anew_if_damaged(lambda: self._refresh(narrator))
 
-    def rebuild(self, narrator: Narrator | None = None) -> Refreshed:
+    def rebuild(self, narrator: "Narrator | None" = None) -> Refreshed:
         """Forget all, and read every folder again.
 
         Args:
@@ -150,7 +152,7 @@ class RunIndex:
         row = self._read(lambda connection: connection.execute(one, (row_name(folder),)).fetchone())
         return None if row is None else read(row, self.runs_folder)
 
-    def _refresh(self, narrator: Narrator | None) -> Refreshed:
+    def _refresh(self, narrator: "Narrator | None") -> Refreshed:
         found = folder_states(self.runs_folder)
         names, states = (
             {row_name(name): name for name in found},
@@ -165,13 +167,12 @@ class RunIndex:
         n_new = len(states.keys() - known.keys())
         return Refreshed(n_new, len(changed) - n_new, len(vanished))
 
-    def _take_in(self, states: Mapping[str, str], narrator: Narrator | None) -> None:
+    def _take_in(self, states: Mapping[str, str], narrator: "Narrator | None") -> None:
         if not states:
             return
 
-        from segtrail.run_index.read_folder import (
-            read_folder,
-        )  # nothing of it is needed where nothing has changed
+        from segtrail.progress import Tracker
+        from segtrail.run_index.read_folder import read_folder
 
         quiet = nullcontext(Tracker(None, None))
         with narrator.track("Reading runs", len(states)) if narrator else quiet as tracker:
@@ -234,7 +235,7 @@ class RunIndex:
 
 def _order(search: Search) -> str:
     """Sort by a column and then by folder, gaps last."""
-    column = known_column(search.sort, "The sorting").name
+    column = column_of(search.sort, "The sorting").name
     direction = "DESC" if search.descending else "ASC"
     return f"ORDER BY {column} IS NULL, {column} {direction}, folder COLLATE BINARY {direction}"
 
