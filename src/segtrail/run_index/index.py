@@ -15,7 +15,16 @@ from segtrail.run_index.conditions import all_of, column_of
 from segtrail.run_index.database import Damaged, Database, Empty
 from segtrail.run_index.folder_states import folder_states, row_name
 from segtrail.run_index.indexed_run import IndexedRun
-from segtrail.run_index.rows import SELECT, NewRow, known_states, read, remove, remove_all, write
+from segtrail.run_index.rows import (
+    SELECT,
+    NewRow,
+    known_states,
+    read,
+    remove,
+    remove_all,
+    remove_unused_case_lists,
+    write,
+)
 from segtrail.run_index.search import FoundRuns, Search
 from segtrail.run_index.search_text import parse
 
@@ -24,7 +33,6 @@ if TYPE_CHECKING:  # a search alone needs nothing of a terminal
 
 _BATCH = 100
 _LOCK_SECONDS = 600.0
-_GREATEST = 2**63 - 1
 _Answer = TypeVar("_Answer")
 
 
@@ -125,14 +133,19 @@ class RunIndex:
             InputError: The search can't be understood; the message says which part, and the nearest known column.
         """
         wanted = all_of(parse(search.text))
-        limit = _GREATEST if search.limit is None else search.limit
-        page = f"{SELECT} WHERE {wanted.sql} {_order(search)} LIMIT ? OFFSET ?"
+        matching = f"SELECT id FROM runs WHERE {wanted.sql} {_order(search)}"  # noqa: S608 (see all_of)
+        end = None if search.limit is None else search.offset + search.limit
 
         def look(connection: sqlite3.Connection) -> FoundRuns:
-            rows = connection.execute(page, (*wanted.parameters, limit, search.offset)).fetchall()
+            # The rows are gone through once, for the page and the total.
+            ids = connection.execute(matching, wanted.parameters).fetchall()
+            page = [
+                connection.execute(f"{SELECT} WHERE id = ?", one).fetchone()
+                for one in ids[search.offset : end]
+            ]
             return FoundRuns(
-                [read(row, self.runs_folder) for row in rows],
-                _count(connection, wanted.sql, wanted.parameters),
+                [read(row, self.runs_folder) for row in page],
+                len(ids),
                 _count(connection, "1"),
                 _count(connection, "problem IS NOT NULL"),
             )
@@ -184,6 +197,8 @@ class RunIndex:
                     tracker.advance()
                 with self._database.writing() as connection:
                     write(connection, [row for row in rows if row.run.path.exists()])
+        with self._database.writing() as connection:
+            remove_unused_case_lists(connection)
 
     def _forget(self) -> None:
         with self._database.writing() as connection:
@@ -240,9 +255,8 @@ def _order(search: Search) -> str:
     return f"ORDER BY {column} IS NULL, {column} {direction}, folder COLLATE BINARY {direction}"
 
 
-def _count(connection: sqlite3.Connection, condition: str, parameters: Sequence[str | float] = ()) -> int:
-    counted = connection.execute(f"SELECT COUNT(*) FROM runs WHERE {condition}", parameters)  # noqa: S608 (see all_of)
-    return int(counted.fetchone()[0])
+def _count(connection: sqlite3.Connection, condition: str) -> int:
+    return int(connection.execute(f"SELECT COUNT(*) FROM runs WHERE {condition}").fetchone()[0])  # noqa: S608
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
