@@ -13,6 +13,7 @@ from segtrail.cli.compare_commands import compare
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.export_commands import export
+from segtrail.cli.index_commands import runs
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.methods_commands import methods
 from segtrail.cli.record_commands import seal, verify
@@ -56,6 +57,7 @@ for command in (
     archive,
     restore,
     export,
+    runs,
     log,
     serve,
     note,

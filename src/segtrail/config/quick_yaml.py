@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -26,23 +27,30 @@ def load_quickly(text: str) -> Any:
 
 
 def load_sections(text: str, names: Collection[str]) -> Any:
-    """Read some sections of a mapping, which is quicker; what does not begin as the program writes it is read whole.
+    """Read some sections of a mapping, which is quicker; what is not built as the program writes it is read whole.
 
     Args:
         text: The YAML.
         names: The keys of the sections.
 
+    Returns:
+        The sections that are there; texts that are the same give the same objects, which must not be changed.
+
     Raises:
         yaml.YAMLError: It is no YAML, or nested too deep.
         ValueError: A value is none of its type.
     """
-    sections = _SECTION.split(text)
-    wanted = "".join(section for section in sections if section.partition(":")[0] in names)
+    wanted = [section for section in _SECTION.split(text) if section.partition(":")[0] in names]
     try:
-        values = load_quickly(wanted)
-    except (yaml.YAMLError, ValueError):
-        values = None
-    return values if isinstance(values, dict) else load_quickly(text)
+        return {name: value for section in wanted for name, value in _load_section(section).items()}
+    except (yaml.YAMLError, ValueError, AttributeError):
+        return load_quickly(text)
+
+
+@lru_cache(maxsize=1000)
+def _load_section(text: str) -> Any:
+    """Read a section; those of many runs are the same."""
+    return load_quickly(text)
 
 
 def _refuse_depth(text: str) -> None:

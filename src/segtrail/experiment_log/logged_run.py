@@ -18,7 +18,7 @@ from segtrail.record.seal import SEALED
 from segtrail.record.signoff import Signoff, list_signoffs, read_signoff
 from segtrail.report.dataset_schema import DatasetOutline
 from segtrail.report.record_schema import MetricsSummary, RunRecord
-from segtrail.report.run_contents import read_config, read_json_file
+from segtrail.report.run_contents import read_config, read_json_file, read_outline
 
 UNREADABLE = "unreadable"
 _ONLY_STAGE = "main"
@@ -85,13 +85,9 @@ class LoggedRun:
 
     @cached_property
     def dataset(self) -> DatasetOutline | None:
-        """``dataset_summary.json``."""
-        name = "dataset_summary.json"
-        return self._read(
-            self.folder / name,
-            lambda path: read_json_file(path, DatasetOutline),
-            needed=not self.is_recorded,
-        )
+        """``dataset_summary.json``, in short."""
+        path = self.folder / "dataset_summary.json"
+        return self._read(path, read_outline, needed=not self.is_recorded)
 
     @cached_property
     def progress(self) -> Progress:

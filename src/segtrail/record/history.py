@@ -64,19 +64,22 @@ def read_progress(path: Path) -> Progress:
         InputError: The file can't be read.
     """
     try:
-        heading, *rows = csv.reader(_whole_lines(path)) if path.stat().st_size else [[]]
+        lines = list(csv.reader(_whole_lines(path)))
     except OSError as error:
         raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
-    except (csv.Error, ValueError) as error:
+    except csv.Error as error:
         raise InputError(f"{path.name} is damaged: {error}.") from None
-    stages = [_cell(heading, row, "stage") or "main" for row in rows]
-    scores = (_cell(heading, row, "val_dice") for row in reversed(rows))
-    return Progress(Counter(stages), _number(next(filter(None, scores), "")))
+    stages = [stage or "main" for stage in _column(lines, "stage")]
+    scores = filter(None, reversed(_column(lines, "val_dice")))
+    return Progress(Counter(stages), _number(next(scores, "")))
 
 
-def _cell(heading: Sequence[str], row: Sequence[str], name: str) -> str:
-    place = heading.index(name) if name in heading else len(row)
-    return row[place] if place < len(row) else ""
+def _column(lines: Sequence[Sequence[str]], name: str) -> list[str]:
+    """Return the cells of a column below its heading; empty ones where it is missing, or a line is too short."""
+    if not lines or name not in lines[0]:
+        return [""] * (len(lines) - 1)
+    place = lines[0].index(name)
+    return [line[place] if place < len(line) else "" for line in lines[1:]]
 
 
 def _number(text: str) -> float | None:

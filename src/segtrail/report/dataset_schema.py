@@ -77,6 +77,7 @@ class Split(RecordPart):
 class DatasetOutline(RecordPart):
     """What dataset_summary.json says of the data set in short: its name, its hash, and which case is on which side."""
 
+    schema_version: int
     name: str
     fingerprint: str = ""
     cases: list[DatasetCase]

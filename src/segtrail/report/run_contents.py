@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from segtrail.record.recorded_training import CONFIGURATION_FILE
 from segtrail.record.run_folder import SHARE_FILE
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
 from segtrail.report.card_text import CardText, read_card_text
-from segtrail.report.dataset_schema import DatasetSummary
+from segtrail.report.dataset_schema import DatasetOutline, DatasetSummary
 from segtrail.report.record_schema import (
     Calibration,
     CaseRow,
@@ -215,6 +216,28 @@ def read_json_file(path: Path, model: type[_Model]) -> _Model | None:
         raise _damaged(path, "it holds no JSON object")
     _check_schema_version(path, values.get("schema_version"))
     return _validated(path, model, values, "")
+
+
+def read_outline(path: Path) -> DatasetOutline | None:
+    """Read dataset_summary.json in short, as ``read_json_file`` does, without making objects of all else.
+
+    Raises:
+        InputError: It is damaged or of a newer schema.
+    """
+    text = _read_text(path)
+    try:
+        outline = None if text is None else _outline(text)
+    except ValidationError:
+        return read_json_file(path, DatasetOutline)  # which says what is wrong
+    if outline is not None:
+        _check_schema_version(path, outline.schema_version)
+    return outline
+
+
+@lru_cache(maxsize=32)
+def _outline(text: str) -> DatasetOutline:
+    """Take an outline from JSON; runs of one data set and split have the same."""
+    return DatasetOutline.model_validate_json(text)
 
 
 def _read_training_configuration(path: Path) -> Mapping[str, Any] | None:

@@ -1,6 +1,5 @@
 """Searches as conditions of SQL: what a user wrote reaches the database as a parameter alone."""
 
-import difflib
 import math
 import re
 import unicodedata
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 
 from segtrail.dataset.names import shown
 from segtrail.errors import InputError
+from segtrail.experiment_log.column_choice import known_column
 from segtrail.run_index.indexed_run import COLUMNS, Column, Kind
 from segtrail.run_index.search_text import Term
 
@@ -46,23 +46,18 @@ def all_of(terms: Sequence[Term]) -> Condition:
     )
 
 
-def known_column(name: str, what: str) -> Column:
-    """Return a column by its name.
+def column_of(name: str, where: str) -> Column:
+    """Return a column by its name in any case, or by another one that it has.
 
     Args:
-        name: Its name, in any case.
-        what: What names it, for the message.
+        name: The name.
+        where: Where it was named, for the message.
 
     Raises:
         InputError: There is none; the message has the nearest one.
     """
     lower = name.lower()
-    column = COLUMNS.get(_OTHER_NAMES.get(lower, lower))
-    if column is not None:
-        return column
-    close = difflib.get_close_matches(lower, COLUMNS, n=1, cutoff=0.5)
-    nearest = f"the nearest known one is {close[0]}. All" if close else "known ones"
-    raise InputError(f"{what} names {shown(name)!r}, which is no column; {nearest}: {', '.join(COLUMNS)}.")
+    return known_column(_OTHER_NAMES.get(lower, lower), COLUMNS, where)
 
 
 def _condition(term: Term) -> Condition:
@@ -75,7 +70,7 @@ def _condition(term: Term) -> Condition:
         return _case(term)
     if name in (SINCE, UNTIL):
         return _time(COLUMNS["created"], ">=" if name == SINCE else "<=", term.text, name)
-    column = known_column(name, "The search")
+    column = column_of(name, "The search")
     if not term.text:
         return _gap(column, term)
     if column.kind == Kind.TIME:

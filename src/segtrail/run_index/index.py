@@ -6,23 +6,33 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from filelock import FileLock, Timeout
 
 from segtrail.errors import InputError
-from segtrail.progress import Narrator, Tracker
-from segtrail.run_index.conditions import all_of, known_column
+from segtrail.run_index.conditions import all_of, column_of
 from segtrail.run_index.database import Damaged, Database, Empty
 from segtrail.run_index.folder_states import folder_states, row_name
 from segtrail.run_index.indexed_run import IndexedRun
-from segtrail.run_index.rows import SELECT, NewRow, known_states, read, remove, remove_all, write
+from segtrail.run_index.rows import (
+    SELECT,
+    NewRow,
+    known_states,
+    read,
+    remove,
+    remove_all,
+    remove_unused_case_lists,
+    write,
+)
 from segtrail.run_index.search import FoundRuns, Search
 from segtrail.run_index.search_text import parse
 
+if TYPE_CHECKING:  # a search alone needs nothing of a terminal
+    from segtrail.progress import Narrator
+
 _BATCH = 100
 _LOCK_SECONDS = 600.0
-_GREATEST = 2**63 - 1
 _Answer = TypeVar("_Answer")
 
 
@@ -77,7 +87,7 @@ class RunIndex:
         """Let go of what was held; an index that could not be kept is gone."""
         self._database.close()
 
-    def refresh(self, narrator: Narrator | None = None) -> Refreshed:
+    def refresh(self, narrator: "Narrator | None" = None) -> Refreshed:
         """Read the folders that are new or have changed, and forget those that are gone; run folders are not written.
 
         Searches go on meanwhile and see what is read so far.
@@ -94,7 +104,7 @@ class RunIndex:
         with self._held():
             return self._made_anew_if_damaged(lambda: self._refresh(narrator))
 
-    def rebuild(self, narrator: Narrator | None = None) -> Refreshed:
+    def rebuild(self, narrator: "Narrator | None" = None) -> Refreshed:
         """Forget all, and read every folder again.
 
         Args:
@@ -123,14 +133,19 @@ class RunIndex:
             InputError: The search can't be understood; the message says which part, and the nearest known column.
         """
         wanted = all_of(parse(search.text))
-        limit = _GREATEST if search.limit is None else search.limit
-        page = f"{SELECT} WHERE {wanted.sql} {_order(search)} LIMIT ? OFFSET ?"
+        matching = f"SELECT id FROM runs WHERE {wanted.sql} {_order(search)}"  # noqa: S608 (see all_of)
+        end = None if search.limit is None else search.offset + search.limit
 
         def look(connection: sqlite3.Connection) -> FoundRuns:
-            rows = connection.execute(page, (*wanted.parameters, limit, search.offset)).fetchall()
+            # The rows are gone through once, for the page and the total.
+            ids = connection.execute(matching, wanted.parameters).fetchall()
+            page = [
+                connection.execute(f"{SELECT} WHERE id = ?", one).fetchone()
+                for one in ids[search.offset : end]
+            ]
             return FoundRuns(
-                [read(row, self.runs_folder) for row in rows],
-                _count(connection, wanted.sql, wanted.parameters),
+                [read(row, self.runs_folder) for row in page],
+                len(ids),
                 _count(connection, "1"),
                 _count(connection, "problem IS NOT NULL"),
             )
@@ -150,7 +165,7 @@ class RunIndex:
         row = self._read(lambda connection: connection.execute(one, (row_name(folder),)).fetchone())
         return None if row is None else read(row, self.runs_folder)
 
-    def _refresh(self, narrator: Narrator | None) -> Refreshed:
+    def _refresh(self, narrator: "Narrator | None") -> Refreshed:
         found = folder_states(self.runs_folder)
         names, states = (
             {row_name(name): name for name in found},
@@ -165,13 +180,12 @@ class RunIndex:
         n_new = len(states.keys() - known.keys())
         return Refreshed(n_new, len(changed) - n_new, len(vanished))
 
-    def _take_in(self, states: Mapping[str, str], narrator: Narrator | None) -> None:
+    def _take_in(self, states: Mapping[str, str], narrator: "Narrator | None") -> None:
         if not states:
             return
 
-        from segtrail.run_index.read_folder import (
-            read_folder,
-        )  # nothing of it is needed where nothing has changed
+        from segtrail.progress import Tracker
+        from segtrail.run_index.read_folder import read_folder
 
         quiet = nullcontext(Tracker(None, None))
         with narrator.track("Reading runs", len(states)) if narrator else quiet as tracker:
@@ -183,6 +197,8 @@ class RunIndex:
                     tracker.advance()
                 with self._database.writing() as connection:
                     write(connection, [row for row in rows if row.run.path.exists()])
+        with self._database.writing() as connection:
+            remove_unused_case_lists(connection)
 
     def _forget(self) -> None:
         with self._database.writing() as connection:
@@ -234,14 +250,13 @@ class RunIndex:
 
 def _order(search: Search) -> str:
     """Sort by a column and then by folder, gaps last."""
-    column = known_column(search.sort, "The sorting").name
+    column = column_of(search.sort, "The sorting").name
     direction = "DESC" if search.descending else "ASC"
     return f"ORDER BY {column} IS NULL, {column} {direction}, folder COLLATE BINARY {direction}"
 
 
-def _count(connection: sqlite3.Connection, condition: str, parameters: Sequence[str | float] = ()) -> int:
-    counted = connection.execute(f"SELECT COUNT(*) FROM runs WHERE {condition}", parameters)  # noqa: S608 (see all_of)
-    return int(counted.fetchone()[0])
+def _count(connection: sqlite3.Connection, condition: str) -> int:
+    return int(connection.execute(f"SELECT COUNT(*) FROM runs WHERE {condition}").fetchone()[0])  # noqa: S608
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:

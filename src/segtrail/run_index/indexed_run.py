@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-FOLDER = "folder"
+Value = str | float | bool | None
 
 
 class Kind(StrEnum):
@@ -28,6 +28,7 @@ class Column:
         kind: What it holds.
         meaning: What it says, for ``docs/runs.md``.
         is_long: Whether it may be wrapped.
+        decimals: How many places of a number are shown to a person; None for as many as it needs.
     """
 
     name: str
@@ -35,15 +36,28 @@ class Column:
     kind: Kind
     meaning: str
     is_long: bool = False
+    decimals: int | None = None
 
     @property
     def is_number(self) -> bool:
         """Whether it holds numbers."""
         return self.kind in (Kind.NUMBER, Kind.WHOLE)
 
+    def show(self, value: Value) -> str:
+        """Say a value to a person; nothing for a gap."""
+        if value is None:
+            return ""
+        if self.kind == Kind.YES_NO:
+            return "yes" if value else "no"
+        if self.kind == Kind.NUMBER:
+            return f"{value:g}" if self.decimals is None else f"{value:.{self.decimals}f}"
+        return str(value)
 
-def _column(title: str, kind: Kind, meaning: str, *, is_long: bool = False) -> Any:
-    return field(default=None, metadata={"column": (title, kind, meaning, is_long)})
+
+def _column(
+    title: str, kind: Kind, meaning: str, *, is_long: bool = False, decimals: int | None = None
+) -> Any:
+    return field(default=None, metadata={"column": (title, kind, meaning, is_long, decimals)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,19 +109,22 @@ class IndexedRun:
     planned_epochs: int | None = _column("Planned epochs", Kind.WHOLE, "`train.max_epochs` of all stages")
     best_epoch: int | None = _column("Best epoch", Kind.WHOLE, "the epoch that was kept")
     latest_dice: float | None = _column(
-        "Latest Dice", Kind.NUMBER, "validation Dice of the last epoch in `history.csv` that has one"
+        "Latest Dice",
+        Kind.NUMBER,
+        "validation Dice of the last epoch in `history.csv` that has one",
+        decimals=4,
     )
-    dice: float | None = _column("Dice", Kind.NUMBER, "mean Dice of the validation cases")
+    dice: float | None = _column("Dice", Kind.NUMBER, "mean Dice of the validation cases", decimals=4)
     dice_low: float | None = _column(
-        "Dice from", Kind.NUMBER, "lower end of its interval; a gap with several classes"
+        "Dice from", Kind.NUMBER, "lower end of its interval; a gap with several classes", decimals=4
     )
     dice_high: float | None = _column(
-        "Dice to", Kind.NUMBER, "upper end of its interval; a gap with several classes"
+        "Dice to", Kind.NUMBER, "upper end of its interval; a gap with several classes", decimals=4
     )
-    nsd: float | None = _column("NSD", Kind.NUMBER, "mean NSD at the first tolerance on record")
+    nsd: float | None = _column("NSD", Kind.NUMBER, "mean NSD at the first tolerance on record", decimals=4)
     nsd_tolerance_mm: float | None = _column("NSD tolerance (mm)", Kind.NUMBER, "that tolerance")
-    hd95: float | None = _column("HD95 (mm)", Kind.NUMBER, "mean HD95")
-    test_dice: float | None = _column("Test Dice", Kind.NUMBER, "mean Dice of the test cases")
+    hd95: float | None = _column("HD95 (mm)", Kind.NUMBER, "mean HD95", decimals=2)
+    test_dice: float | None = _column("Test Dice", Kind.NUMBER, "mean Dice of the test cases", decimals=4)
     n_cases: int | None = _column(
         "Measured", Kind.WHOLE, "validation cases measured, of the class with the most"
     )
@@ -116,8 +133,8 @@ class IndexedRun:
     )
     device: str | None = _column("Device", Kind.TEXT, "where the networks were trained", is_long=True)
     precision: str | None = _column("Precision", Kind.TEXT, "arithmetic of the networks")
-    seconds: float | None = _column("Seconds", Kind.NUMBER, "time of all parts of the run")
-    energy_kwh: float | None = _column("Energy (kWh)", Kind.NUMBER, "estimated energy")
+    seconds: float | None = _column("Seconds", Kind.NUMBER, "time of all parts of the run", decimals=0)
+    energy_kwh: float | None = _column("Energy (kWh)", Kind.NUMBER, "estimated energy", decimals=3)
     version: str | None = _column("Version", Kind.TEXT, "version of segtrail")
     sealed: bool | None = _column("Sealed", Kind.YES_NO, "whether the run is sealed")
     fingerprint: str | None = _column("Fingerprint", Kind.TEXT, "fingerprint of a sealed run", is_long=True)

@@ -57,14 +57,19 @@ def remove(connection: sqlite3.Connection, folders: Iterable[str]) -> None:
     of_folder = "(SELECT id FROM runs WHERE folder = ? COLLATE BINARY)"
     connection.executemany(f"DELETE FROM words WHERE rowid = {of_folder}", names)  # noqa: S608 (no text of a user)
     connection.executemany(f"DELETE FROM runs WHERE id = {of_folder}", names)  # noqa: S608 (no text of a user)
-    if names:
-        _remove_unused_case_lists(connection)
 
 
 def remove_all(connection: sqlite3.Connection) -> None:
     """Take out all rows."""
     for table in ("words", "runs", "case_lists"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
+
+
+def remove_unused_case_lists(connection: sqlite3.Connection) -> None:
+    """Take out the lists of cases that no run has any more."""
+    connection.execute(
+        "DELETE FROM case_lists WHERE id NOT IN (SELECT case_list FROM runs WHERE case_list IS NOT NULL)"
+    )
 
 
 def write(connection: sqlite3.Connection, rows: Sequence[NewRow]) -> None:
@@ -93,9 +98,3 @@ def _case_list(connection: sqlite3.Connection, cases: Sequence[str]) -> int | No
     names = "\n".join(["", *cases, ""])
     connection.execute("INSERT OR IGNORE INTO case_lists (names) VALUES (?)", (names,))
     return int(connection.execute("SELECT id FROM case_lists WHERE names = ?", (names,)).fetchone()[0])
-
-
-def _remove_unused_case_lists(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        "DELETE FROM case_lists WHERE id NOT IN (SELECT case_list FROM runs WHERE case_list IS NOT NULL)"
-    )
