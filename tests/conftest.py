@@ -138,6 +138,12 @@ def no_key_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("segtrail.cli.signing_commands._settings_folder", lambda: tmp_path / "settings")
 
 
+@pytest.fixture(autouse=True)
+def no_index_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the cache of whoever runs the tests as it is."""
+    monkeypatch.setattr("segtrail.run_index.database.user_cache_path", lambda *_, **__: tmp_path / "cache")
+
+
 @pytest.fixture
 def segtrail(capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
     """Run a segtrail command in this process."""

@@ -196,4 +196,6 @@ class Narrator:
 
 def without_controls(text: str) -> str:
     """Replace control characters, with which a file's name could take over a terminal; line breaks stay."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter == "\n" or letter.isprintable() else "\ufffd" for letter in text)

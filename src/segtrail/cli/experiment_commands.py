@@ -46,14 +46,15 @@ def log(
         if write is not None and format_ == LogFormat.CSV:
             raise InputError("--write keeps a table in Markdown; --format csv is printed. Give one of them.")
 
-        from segtrail.experiment_log.columns import choose_columns, usual_columns
+        from segtrail.experiment_log.column_choice import choose_columns
+        from segtrail.experiment_log.columns import COLUMNS, usual_columns
         from segtrail.experiment_log.kept_table import KeptTable
         from segtrail.experiment_log.make_log import make_log
         from segtrail.progress import Narrator
 
         table = None if write is None else KeptTable(write.expanduser())
         usual = (table.columns if table is not None else ()) or usual_columns()
-        chosen = choose_columns(columns, usual)
+        chosen = choose_columns(columns, usual, COLUMNS)
         if table is not None and "run_id" not in [column.name for column in chosen]:
             raise InputError("The table that --write keeps tells its rows by run_id. Add that to --columns.")
         made = make_log(output_root.expanduser(), chosen, Narrator(sys.stderr))

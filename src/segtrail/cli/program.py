@@ -13,6 +13,7 @@ from segtrail.cli.compare_commands import compare
 from segtrail.cli.data_commands import check, download, init
 from segtrail.cli.experiment_commands import log, note, signoff, tag
 from segtrail.cli.export_commands import export
+from segtrail.cli.index_commands import runs
 from segtrail.cli.machine_commands import doctor
 from segtrail.cli.methods_commands import methods
 from segtrail.cli.record_commands import seal, verify
@@ -20,6 +21,7 @@ from segtrail.cli.recording_commands import record
 from segtrail.cli.repeat_commands import reproduce
 from segtrail.cli.run_commands import evaluate, predict, report
 from segtrail.cli.series_commands import cv, seeds
+from segtrail.cli.serve_commands import serve
 from segtrail.cli.signing_commands import anchor, keys_app, sign, timestamp
 from segtrail.cli.training_commands import resume, train
 from segtrail.errors import Interrupted
@@ -55,7 +57,9 @@ for command in (
     archive,
     restore,
     export,
+    runs,
     log,
+    serve,
     note,
     signoff,
     tag,

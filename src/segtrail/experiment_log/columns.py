@@ -1,14 +1,11 @@
 """The columns of the experiment log: what each holds, and how it is shown to a person."""
 
-import difflib
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segtrail.dataset.names import shown
-from segtrail.errors import InputError
 from segtrail.experiment_log.logged_run import LoggedRun
 from segtrail.progress import without_controls
 
@@ -207,40 +204,6 @@ COLUMNS = {
 DEFAULT = ("run_id", "status", "epochs", "patch_size", "learning_rate", "dice", "notes")
 
 
-def choose_columns(asked: str | None, usual: Sequence[Column]) -> list[Column]:
-    """Read ``--columns``.
-
-    Args:
-        asked: Names parted by commas; each with a plus in front adds to the usual ones, none with one is the full list.
-        usual: What is shown where nothing is asked for.
-
-    Returns:
-        The columns, each once.
-
-    Raises:
-        InputError: A name is unknown, or only some have a plus.
-    """
-    if asked is None:
-        return list(usual)
-    names = [name.strip() for name in asked.split(",") if name.strip()]
-    added = [name.startswith("+") for name in names]
-    if not names or any(added) != all(added):
-        raise InputError(
-            f"--columns is {shown(asked)!r}. Name all columns that you want (run_id,dice,seed), or, each with a plus, "
-            f"those that you want more (+seed,+fingerprint). There are: {', '.join(COLUMNS)}."
-        )
-    wanted = [_known(name.removeprefix("+").strip()) for name in names]
-    return list(dict.fromkeys([*(usual if all(added) else ()), *wanted]))
-
-
 def usual_columns() -> list[Column]:
     """Return the columns that are shown where none are asked for."""
     return [COLUMNS[name] for name in DEFAULT]
-
-
-def _known(name: str) -> Column:
-    if name in COLUMNS:
-        return COLUMNS[name]
-    close = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.5)
-    nearest = f"the nearest known one is {close[0]}. All" if close else "known ones"
-    raise InputError(f"--columns names {shown(name)!r}, which is no column; {nearest}: {', '.join(COLUMNS)}.")

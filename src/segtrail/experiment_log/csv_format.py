@@ -27,5 +27,9 @@ def as_csv(log: Log) -> str:
 def _cell(column: Column, value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return repr(value)
-    text = column.text(value)
+    return without_formula(column.text(value))
+
+
+def without_formula(text: str) -> str:
+    """Return a text such that no spreadsheet takes it for a formula: where it begins like one, with an apostrophe."""
     return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from segtrail.errors import InputError
-from segtrail.record.history import count_epochs
+from segtrail.record.history import Progress, read_progress
 from segtrail.record.journal import FILE_NAME as JOURNAL
 from segtrail.record.journal import Entry, find_entries
 from segtrail.record.manifest import ADDENDA, fingerprint
@@ -16,12 +16,13 @@ from segtrail.record.notes import NOTED, Note, list_notes, note_of_line, read_no
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.seal import SEALED
 from segtrail.record.signoff import Signoff, list_signoffs, read_signoff
-from segtrail.report.dataset_schema import DatasetSummary
+from segtrail.report.dataset_schema import DatasetOutline
 from segtrail.report.record_schema import MetricsSummary, RunRecord
-from segtrail.report.run_contents import read_config, read_json_file
+from segtrail.report.run_contents import read_config, read_json_file, read_outline
 
 UNREADABLE = "unreadable"
 _ONLY_STAGE = "main"
+_SECTIONS = ("project", "preprocess", "patch", "train", "optim", "stages")
 _MOST_VALUES = 10
 _Content = TypeVar("_Content")
 
@@ -67,8 +68,10 @@ class LoggedRun:
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
-        """``config_resolved.yaml``."""
-        return self._read(self.folder / CONFIG_FILE, read_config, needed=not self.is_recorded) or {}
+        """The sections of ``config_resolved.yaml`` that a row speaks of."""
+        path = self.folder / CONFIG_FILE
+        read = partial(read_config, sections=_SECTIONS)
+        return self._read(path, read, needed=not self.is_recorded) or {}
 
     @cached_property
     def metrics(self) -> MetricsSummary | None:
@@ -81,22 +84,23 @@ class LoggedRun:
         )
 
     @cached_property
-    def dataset(self) -> DatasetSummary | None:
-        """``dataset_summary.json``."""
-        name = "dataset_summary.json"
-        return self._read(
-            self.folder / name,
-            lambda path: read_json_file(path, DatasetSummary),
-            needed=not self.is_recorded,
-        )
+    def dataset(self) -> DatasetOutline | None:
+        """``dataset_summary.json``, in short."""
+        path = self.folder / "dataset_summary.json"
+        return self._read(path, read_outline, needed=not self.is_recorded)
 
     @cached_property
+    def progress(self) -> Progress:
+        """How far the training is, by ``history.csv``."""
+        needed = self.is_finished and not self.is_recorded
+        return self._read(self.folder / "history.csv", read_progress, needed=needed) or Progress({}, None)
+
+    @property
     def epochs(self) -> dict[str, int]:
         """How many epochs each stage was trained, without the networks on the way."""
-        needed = self.is_finished and not self.is_recorded
-        counted = self._read(self.folder / "history.csv", count_epochs, needed=needed) or {}
+        counted = self.progress.epochs
         stages = [] if self.record is None else [entry.stage for entry in self.record.stages]
-        return {stage: counted.get(stage, 0) for stage in stages} if stages else counted
+        return {stage: counted.get(stage, 0) for stage in stages} if stages else dict(counted)
 
     @cached_property
     def seal(self) -> Entry | None:

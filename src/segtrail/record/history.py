@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -43,19 +44,49 @@ def count_history(path: Path) -> int:
     return len(_whole_lines(path)[1:]) if path.exists() else 0
 
 
-def count_epochs(path: Path) -> dict[str, int]:
-    """Count the epochs on record of each network, in the order of work.
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        epochs: How many epochs are on record of each network, in the order of work.
+        latest_val_dice: Validation Dice of the last epoch that has one; None where none has.
+    """
+
+    epochs: Mapping[str, int]
+    latest_val_dice: float | None
+
+
+def read_progress(path: Path) -> Progress:
+    """Read how far a training is; a line that was cut by a kill counts for none.
 
     Raises:
         InputError: The file can't be read.
     """
     try:
-        rows = csv.DictReader(_whole_lines(path))
-        return dict(Counter(str(row.get("stage") or "main") for row in rows))
+        lines = list(csv.reader(_whole_lines(path)))
     except OSError as error:
         raise InputError(f"{path.name} can't be read: {error.strerror}.") from None
     except csv.Error as error:
         raise InputError(f"{path.name} is damaged: {error}.") from None
+    stages = [stage or "main" for stage in _column(lines, "stage")]
+    scores = filter(None, reversed(_column(lines, "val_dice")))
+    return Progress(Counter(stages), _number(next(scores, "")))
+
+
+def _column(lines: Sequence[Sequence[str]], name: str) -> list[str]:
+    """Return the cells of a column below its heading; empty ones where it is missing, or a line is too short."""
+    if not lines or name not in lines[0]:
+        return [""] * (len(lines) - 1)
+    place = lines[0].index(name)
+    return [line[place] if place < len(line) else "" for line in lines[1:]]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def roll_back_history(path: Path, n_rows: int) -> None:

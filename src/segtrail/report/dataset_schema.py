@@ -74,6 +74,16 @@ class Split(RecordPart):
     hash: str = ""
 
 
+class DatasetOutline(RecordPart):
+    """What dataset_summary.json says of the data set in short: its name, its hash, and which case is on which side."""
+
+    schema_version: int
+    name: str
+    fingerprint: str = ""
+    cases: list[DatasetCase]
+    split: Split
+
+
 class Finding(RecordPart):
     """What a check found."""
 

@@ -3,15 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from segtrail.config.quick_yaml import load_quickly
+from segtrail.config.quick_yaml import load_quickly, load_sections
 from segtrail.errors import InputError
 from segtrail.provenance.folder import FILE_NAME, FOLDER
 from segtrail.record.manifest import FILE_NAME as MANIFEST
@@ -20,7 +21,7 @@ from segtrail.record.recorded_training import CONFIGURATION_FILE
 from segtrail.record.run_folder import SHARE_FILE
 from segtrail.record.uses_of_test_set import FILE_NAME as USES_FILE
 from segtrail.report.card_text import CardText, read_card_text
-from segtrail.report.dataset_schema import DatasetSummary
+from segtrail.report.dataset_schema import DatasetOutline, DatasetSummary
 from segtrail.report.record_schema import (
     Calibration,
     CaseRow,
@@ -217,13 +218,40 @@ def read_json_file(path: Path, model: type[_Model]) -> _Model | None:
     return _validated(path, model, values, "")
 
 
+def read_outline(path: Path) -> DatasetOutline | None:
+    """Read dataset_summary.json in short, as ``read_json_file`` does, without making objects of all else.
+
+    Raises:
+        InputError: It is damaged or of a newer schema.
+    """
+    text = _read_text(path)
+    try:
+        outline = None if text is None else _outline(text)
+    except ValidationError:
+        return read_json_file(path, DatasetOutline)  # which says what is wrong
+    if outline is not None:
+        _check_schema_version(path, outline.schema_version)
+    return outline
+
+
+@lru_cache(maxsize=32)
+def _outline(text: str) -> DatasetOutline:
+    """Take an outline from JSON; runs of one data set and split have the same."""
+    return DatasetOutline.model_validate_json(text)
+
+
 def _read_training_configuration(path: Path) -> Mapping[str, Any] | None:
     values = read_json_file(path, _AnyValues)
     return None if values is None else dict(values.model_extra or {})
 
 
-def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
+def read_table(path: Path, model: type[_Model], *, is_growing: bool = False) -> list[_Model] | None:
     """Read a table of a run; None where it is not there.
+
+    Args:
+        path: The table.
+        model: What a row holds.
+        is_growing: Whether another program may be writing its last line just now, which is passed over then.
 
     Raises:
         InputError: It is damaged or of a newer schema.
@@ -231,6 +259,8 @@ def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
     text = _read_text(path)
     if text is None:
         return None
+    if is_growing:
+        text = text[: text.rfind("\n") + 1]
     rows = []
     reader = csv.DictReader(io.StringIO(text, newline=""))
     for row in reader:
@@ -242,8 +272,12 @@ def read_table(path: Path, model: type[_Model]) -> list[_Model] | None:
     return rows
 
 
-def read_config(path: Path) -> Mapping[str, Any] | None:
+def read_config(path: Path, sections: Collection[str] | None = None) -> Mapping[str, Any] | None:
     """Read ``config_resolved.yaml`` as plain values; None where it is not there.
+
+    Args:
+        path: The file.
+        sections: The sections that are needed, which is quicker; None for all.
 
     Raises:
         InputError: It is damaged.
@@ -252,7 +286,7 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
     if text is None:
         return None
     try:
-        values = load_quickly(text)
+        values = load_quickly(text) if sections is None else load_sections(text, sections)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise _damaged(path, "it is not valid YAML") from None
     if not isinstance(values, dict):

@@ -69,6 +69,23 @@ def write_web_page(document: Document) -> bytes:
     return b"<!DOCTYPE html>\n" + tostring(page, encoding="unicode", method="html").encode("utf-8") + b"\n"
 
 
+def write_sections(parts: Sequence[Part]) -> str:
+    """Write parts for a page of another maker, in the same form, without styles in elements.
+
+    Args:
+        parts: The parts, in sections that begin with headings of the first level.
+
+    Returns:
+        HTML for the inside of a page.
+    """
+    writer = _Writer()
+    sections = [writer.section(section) for section in _sections(parts)]
+    for section in sections:
+        for element in section.iter():
+            element.attrib.pop("style", None)
+    return "\n".join(tostring(section, encoding="unicode", method="html") for section in sections)
+
+
 def _head(document: Document) -> Element:
     frame = document.frame
     head = Element("head")
@@ -83,7 +100,7 @@ def _head(document: Document) -> Element:
         "keywords": ", ".join(frame["keywords"]),
     }
     for name, content in described.items():
-        SubElement(head, "meta", {"name": name, "content": _fit(content)})
+        SubElement(head, "meta", {"name": name, "content": fit_text(content)})
     style = resources.files("segtrail.report").joinpath("web_page.css").read_text(encoding="utf-8")
     SubElement(head, "style").text = f"{style}@page {{ size: {document.data['paper']}; }}\n"
     return head
@@ -211,7 +228,7 @@ class _Writer:
         # A drawing keeps a width at which it can be read, and scrolls where a screen is narrower.
         is_drawing = kind == _PICTURE_TYPES[".svg"]
         element = Element("figure", {"class": "drawing", "tabindex": "0"} if is_drawing else {})
-        picture = {"src": _data_uri(kind, figure.content), "alt": _fit(figure.alt)}
+        picture = {"src": _data_uri(kind, figure.content), "alt": fit_text(figure.alt)}
         SubElement(element, "img", {**picture, "style": f"--width: {figure.width_percent}%"})
         _caption(SubElement(element, "figcaption"), f"Figure {self._n_figures}", figure.caption)
         return element
@@ -269,14 +286,14 @@ def _row(row: Row, columns: Sequence[Column], naming: int) -> Element:
 
 
 def _caption(element: Element, name: str, text: str) -> None:
-    _add(element, "b", f"{name}.").tail = f" {_fit(text)}" if text else None
+    _add(element, "b", f"{name}.").tail = f" {fit_text(text)}" if text else None
 
 
 def _fill(element: Element, text: str, *, is_code: bool) -> None:
     if is_code:
         _add(element, "code", text)
     else:
-        element.text = _fit(text)
+        element.text = fit_text(text)
 
 
 def _add(parent: Element, tag: str, text: str = "", attributes: dict[str, str] | None = None) -> Element:
@@ -287,7 +304,7 @@ def _add(parent: Element, tag: str, text: str = "", attributes: dict[str, str] |
 
 def _element(tag: str, text: str, attributes: dict[str, str]) -> Element:
     element = Element(tag, attributes)
-    element.text = _fit(text) or None
+    element.text = fit_text(text) or None
     return element
 
 
@@ -295,7 +312,7 @@ def _data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _fit(text: Any) -> str:
+def fit_text(text: Any) -> str:
     """Return a text as a page may hold it; escaping is left to whoever writes the elements."""
     turned = _TURNING.sub(lambda match: f"\\u{ord(match.group()):04x}", str(text))
     return _UNFIT.sub("\ufffd", turned)

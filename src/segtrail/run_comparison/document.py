@@ -49,19 +49,28 @@ def build_comparison_document(
         "header": base.record.project or "segtrail",
         "footer": RESEARCH_USE.partition(".")[0] + ".",
     }
+    parts = [
+        *found_parts(comparison),
+        *pictures_section(comparison, data, on_picture),
+        *problem_parts(comparison),
+    ]
+    return assemble(frame, parts)
+
+
+def found_parts(comparison: RunComparison) -> list[Part]:
+    """Build what was found, from the records of the runs alone."""
     sections: Sequence[list[Part]] = (
         summary_section(comparison),
         differences_section(comparison),
         curves_section(comparison),
         cases_section(comparison),
         statistics_section(comparison),
-        pictures_section(comparison, data, on_picture),
-        _problems(comparison),
     )
-    return assemble(frame, [part for section in sections for part in section])
+    return [part for section in sections for part in section]
 
 
-def _problems(comparison: RunComparison) -> list[Part]:
+def problem_parts(comparison: RunComparison) -> list[Part]:
+    """Say what could not be read of the runs; nothing where all could."""
     problems = [text for text in problem_sentences(comparison) if text not in comparison.notes]
     if not problems:
         return []
