@@ -85,8 +85,8 @@ def _identity(run: LoggedRun) -> _Facts:
     record = run.record
     if record is None:
         return {"run_id": run.run_id, "status": run.status}
-    stages = record.stages or ([record.model] if record.model else [])
-    parameters = [stage.parameters for stage in stages if stage.parameters is not None]
+    networks = [*record.stages] or [record.model]
+    parameters = [network.parameters for network in networks if network and network.parameters is not None]
     return {
         "run_id": run.run_id,
         "status": run.status,
