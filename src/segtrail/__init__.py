@@ -2,6 +2,7 @@
 
 from segtrail.errors import SegtrailError
 from segtrail.run import Prediction, Run
+from segtrail.run_index.find_runs import find_runs
 from segtrail.version import __version__
 
-__all__ = ["Prediction", "Run", "SegtrailError", "__version__"]
+__all__ = ["Prediction", "Run", "SegtrailError", "__version__", "find_runs"]

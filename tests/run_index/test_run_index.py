@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from written_runs import Outputs, write_json
 
+import segtrail
 from run_copies import copy_run
 from segtrail.errors import InputError
 from segtrail.run_index import index as index_module
@@ -380,3 +381,11 @@ def test_nobody_else_can_read_the_index(outputs: Outputs, tmp_path: Path) -> Non
     files = list((tmp_path / "new" / "index").glob("*.sqlite*"))
     assert files
     assert {path.stat().st_mode & 0o077 for path in [*files, tmp_path / "new" / "index"]} == {0}
+
+
+def test_runs_are_searched_from_python(outputs: Outputs) -> None:
+    for day, dice in ((1, 0.7), (2, 0.9), (3, 0.8)):
+        outputs.add(f"run_2026010{day}_000000", dice=dice)
+    found = segtrail.find_runs("dice>0.7", outputs.root, sort="dice")
+    assert [run.folder for run in found] == [SECOND, THIRD]
+    assert found[0].path == outputs.runs / SECOND

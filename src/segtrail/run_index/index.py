@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # a search alone needs nothing of a terminal
 
 _BATCH = 100
 _LOCK_SECONDS = 600.0
+_NO_LIMIT = -1
 _Answer = TypeVar("_Answer")
 
 
@@ -133,19 +134,14 @@ class RunIndex:
             InputError: The search can't be understood; the message says which part, and the nearest known column.
         """
         wanted = all_of(parse(search.text))
-        matching = f"SELECT id FROM runs WHERE {wanted.sql} {_order(search)}"  # noqa: S608 (see all_of)
-        end = None if search.limit is None else search.offset + search.limit
+        page = f"{SELECT} WHERE {wanted.sql} {_order(search)} LIMIT ? OFFSET ?"
+        limit = _NO_LIMIT if search.limit is None else search.limit
 
         def look(connection: sqlite3.Connection) -> FoundRuns:
-            # The rows are gone through once, for the page and the total.
-            ids = connection.execute(matching, wanted.parameters).fetchall()
-            page = [
-                connection.execute(f"{SELECT} WHERE id = ?", one).fetchone()
-                for one in ids[search.offset : end]
-            ]
+            rows = connection.execute(page, (*wanted.parameters, limit, search.offset)).fetchall()
             return FoundRuns(
-                [read(row, self.runs_folder) for row in page],
-                len(ids),
+                [read(row, self.runs_folder) for row in rows],
+                _count(connection, wanted.sql, wanted.parameters),
                 _count(connection, "1"),
                 _count(connection, "problem IS NOT NULL"),
             )
@@ -255,8 +251,9 @@ def _order(search: Search) -> str:
     return f"ORDER BY {column} IS NULL, {column} {direction}, folder COLLATE BINARY {direction}"
 
 
-def _count(connection: sqlite3.Connection, condition: str) -> int:
-    return int(connection.execute(f"SELECT COUNT(*) FROM runs WHERE {condition}").fetchone()[0])  # noqa: S608
+def _count(connection: sqlite3.Connection, condition: str, parameters: Sequence[str | float] = ()) -> int:
+    counted = connection.execute(f"SELECT COUNT(*) FROM runs WHERE {condition}", parameters)  # noqa: S608 (see all_of)
+    return int(counted.fetchone()[0])
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:

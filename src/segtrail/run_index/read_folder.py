@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from segtrail.experiment_log.columns import COLUMNS as LOG_COLUMNS
 from segtrail.experiment_log.logged_run import UNREADABLE, LoggedRun
 from segtrail.progress import without_controls
 from segtrail.record.run_folder import utc_text
-from segtrail.report.record_schema import ClassSummary
+from segtrail.report.record_schema import ClassSummary, Model
 from segtrail.run_index.folder_states import row_name
 from segtrail.run_index.indexed_run import IndexedRun
 
@@ -85,8 +85,8 @@ def _identity(run: LoggedRun) -> _Facts:
     record = run.record
     if record is None:
         return {"run_id": run.run_id, "status": run.status}
-    stages = record.stages or ([record.model] if record.model else [])
-    parameters = [stage.parameters for stage in stages if stage.parameters is not None]
+    networks: Sequence[Model | None] = record.stages or [record.model]
+    parameters = [network.parameters for network in networks if network and network.parameters is not None]
     return {
         "run_id": run.run_id,
         "status": run.status,
