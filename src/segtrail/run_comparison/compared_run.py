@@ -1,9 +1,9 @@
 """What a comparison reads of a run folder; all but ``run.json`` and the table of cases may be missing, and is noted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import Field
 
@@ -20,9 +20,9 @@ from segtrail.record.run_folder import read_json
 from segtrail.report.dataset_schema import DatasetCase, DatasetSummary
 from segtrail.report.record_schema import EpochRow, MetricsSummary, Provenance, RecordPart, RunRecord
 from segtrail.report.run_contents import read_config, read_json_file, read_table
+from segtrail.report.tolerant_reader import TolerantReader
 
 CASE_TABLE = "metrics_cases.csv"
-_Content = TypeVar("_Content")
 
 
 class MeasuredFile(RecordPart):
@@ -137,20 +137,20 @@ def read_compared_run(name: str, folder: Path) -> ComparedRun:
     record = read_json_file(folder / "run.json", RunRecord)
     if record is None:
         raise InputError(f"The run {folder.name} has no run.json.")
-    reader = _Reader(folder)
+    reader = TolerantReader(folder)
     return ComparedRun(
         name,
         folder,
         record,
         read_json(folder / "run.json"),
         _read_results(folder, record),
-        reader.read("metrics_summary.json", lambda path: read_json_file(path, MetricsSummary)),
+        reader.read("metrics_summary.json", lambda path: read_json_file(path, MetricsSummary), needed=True),
         problems=reader.problems,
         **_read_the_rest(reader, record),
     )
 
 
-def _read_the_rest(reader: "_Reader", record: RunRecord) -> dict[str, Any]:
+def _read_the_rest(reader: TolerantReader, record: RunRecord) -> dict[str, Any]:
     own = record.recorded is None
     packages = f"{PROVENANCE}/packages.json"
     return {
@@ -158,13 +158,13 @@ def _read_the_rest(reader: "_Reader", record: RunRecord) -> dict[str, Any]:
             "dataset_summary.json", lambda path: read_json_file(path, MeasuredDataset), needed=own
         ),
         "config": reader.read(CONFIG_FILE, read_config, needed=own),
-        "training_configuration": reader.read(CONFIGURATION_FILE, _read_plain, needed=False),
+        "training_configuration": reader.read(CONFIGURATION_FILE, _read_plain),
         "history": reader.read("history.csv", lambda path: read_table(path, EpochRow), needed=own) or [],
         "provenance": reader.read(
-            f"{PROVENANCE}/{PROVENANCE_FILE}", lambda path: read_json_file(path, Provenance)
+            f"{PROVENANCE}/{PROVENANCE_FILE}", lambda path: read_json_file(path, Provenance), needed=True
         ),
-        "packages": reader.read(packages, lambda path: read_json_file(path, Packages)),
-        "fingerprint": reader.read(MANIFEST, lambda path: fingerprint(path.parent), needed=False),
+        "packages": reader.read(packages, lambda path: read_json_file(path, Packages), needed=True),
+        "fingerprint": reader.read(MANIFEST, lambda path: fingerprint(path.parent)),
     }
 
 
@@ -198,28 +198,3 @@ def _why(record: RunRecord) -> str:
 
 def _read_plain(path: Path) -> Mapping[str, Any]:
     return read_json(path)
-
-
-class _Reader:
-    """Reads the files of a run, and notes what can't be read."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.problems: list[str] = []
-
-    def read(
-        self, name: str, read: Callable[[Path], _Content | None], *, needed: bool = True
-    ) -> _Content | None:
-        path = self._folder / name
-        try:
-            if path.is_file():
-                return read(path)
-            if path.exists():
-                self.problems.append(f"{name} is no file.")
-            elif needed:
-                self.problems.append(f"{name} is missing.")
-        except InputError as error:
-            self.problems.append(str(error).replace(str(path), name))
-        except OSError as error:
-            self.problems.append(f"{name} can't be read: {error.strerror}.")
-        return None

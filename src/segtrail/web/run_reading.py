@@ -1,11 +1,9 @@
 """A run as a page needs it: what can be read of its folder, and what could not be, in sentences."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from segtrail.errors import InputError
 from segtrail.record.manifest import FILE_NAME as MANIFEST
 from segtrail.record.manifest import fingerprint
 from segtrail.report.card_text import read_card_text
@@ -19,8 +17,7 @@ from segtrail.report.record_schema import (
     RunRecord,
 )
 from segtrail.report.run_contents import RunContents, read_config, read_json_file, read_table
-
-_Content = TypeVar("_Content")
+from segtrail.report.tolerant_reader import TolerantReader
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def read_for_page(folder: Path) -> ReadRun:
     Args:
         folder: The folder; it may lack any file, or vanish.
     """
-    reader = _Reader(folder)
+    reader = TolerantReader(folder)
     run = reader.read("run.json", lambda path: read_json_file(path, RunRecord))
     if run is None:
         if not reader.problems:
@@ -65,7 +62,7 @@ def read_for_page(folder: Path) -> ReadRun:
     return ReadRun(folder, RunContents(folder=folder, run=run, **parts), reader.problems)
 
 
-def _read_parts(reader: "_Reader", *, is_growing: bool) -> dict[str, Any]:
+def _read_parts(reader: TolerantReader, *, is_growing: bool) -> dict[str, Any]:
     return {
         "history": reader.read("history.csv", lambda path: read_table(path, EpochRow, is_growing=is_growing))
         or [],
@@ -80,28 +77,3 @@ def _read_parts(reader: "_Reader", *, is_growing: bool) -> dict[str, Any]:
         "card": reader.read("model_card.md", lambda path: read_card_text(path.parent)),
         "fingerprint": reader.read(MANIFEST, lambda path: fingerprint(path.parent)),
     }
-
-
-class _Reader:
-    """Reads files, but no pipe, which would wait for ever, and notes which are missing and why one can't be read."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.problems: list[str] = []
-        self.missing: set[str] = set()
-
-    def read(self, name: str, read: Callable[[Path], _Content | None]) -> _Content | None:
-        path = self._folder / name
-        try:
-            if path.is_file():
-                return read(path)
-            if path.exists():
-                self.problems.append(f"{name} is no file.")
-            self.missing.add(name)
-        except InputError as error:
-            self.problems.append(
-                str(error).replace(str(path), name).replace(str(self._folder), self._folder.name)
-            )
-        except OSError as error:
-            self.problems.append(f"{name} can't be read: {error.strerror}.")
-        return None
