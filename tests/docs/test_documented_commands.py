@@ -65,6 +65,7 @@ WORK = {
     "archive.archive_run": {"archive_run": "archive"},
     "archive.restore_run": {"restore_run": "restore"},
     "export.share_run": {"share_run": "export --share"},
+    "export.made_folder": {"make_folder": "export --to onnx"},
     "export.mlflow.export_runs": {"export_runs": "export --to mlflow"},
     "experiment.resume_run": {"resume_run": "resume"},
     "experiment.extend_run": {"extend_run": "resume train.max_epochs"},

@@ -16,6 +16,10 @@ class Tool(StrEnum):
     """What a run is exported to."""
 
     MLFLOW = "mlflow"
+    ONNX = "onnx"
+
+
+_WITH_DATA = frozenset({Tool.ONNX})
 
 
 def export(
@@ -76,6 +80,14 @@ def export(
             show_default=False,
         ),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the run's data set lies now; default: where this machine last saw it.",
+            show_default=False,
+        ),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All runs of --output-root, to MLflow.")] = False,
     output_root: OutputRoot = Path("outputs"),
     as_json: Json = False,
@@ -90,6 +102,8 @@ def export(
                 f"{', '.join(Tool)}."
             )
         _refuse_idle(to, {"--tracking-uri": tracking_uri, "--artifact-root": artifact_root, "--all": every})
+        if data is not None and to not in _WITH_DATA:
+            raise InputError("--data goes with --to onnx alone. Take it out.")
         root = output_root.expanduser()
         if share:
             _share(
@@ -105,6 +119,9 @@ def export(
             problems = _to_mlflow(
                 _folders(names, every, root), tracking_uri, artifact_root, with_weights, as_json, answers
             )
+        elif to is not None:
+            run = _only(names, f"--to {to}")
+            _to_folder(run, root, to, _place(output), data and data.expanduser(), as_json, answers)
     if problems:
         lines = "\n".join(f"  {name}: {why}" for name, why in problems.items())
         typer.echo(f"Error: These runs were not exported:\n{lines}", err=True)
@@ -154,6 +171,30 @@ def _to_mlflow(
         for run in result.runs:
             typer.echo(run.line())
     return result.problems
+
+
+def _to_folder(
+    run: str, root: Path, to: Tool, output: Path, data: Path | None, as_json: bool, answers: TextIO
+) -> None:
+    """Make the folder that a tool takes."""
+    from segtrail.export.made_folder import make_folder
+    from segtrail.record.run_folder import find_trained_run
+
+    folder = find_trained_run(run, root, even_shared=True).path
+    narrator = narrator_for(as_json)
+
+    def fill(target: Path) -> dict[str, Any]:
+        from segtrail.export.to_onnx import export_onnx
+
+        return export_onnx(folder, target, data, narrator)
+
+    made = make_folder(output, f"{folder.name}_{to.replace('-', '_')}", folder, fill)
+    if as_json:
+        told = {"to": str(to), "run_id": folder.name, "folder": str(made.path), "written": made.is_new}
+        print_json({"schema_version": 1, **told, "facts": made.facts}, answers)
+    else:
+        there = "" if made.is_new else " (it was there already, and is the same)"
+        typer.echo(f"{made.path}{there}")
 
 
 def _folders(names: Sequence[str], every: bool, root: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -134,6 +134,26 @@ def create_tracked(client: Any, experiment: str, start_ms: int, tags: dict[str, 
     return client.create_run(experiment, start_time=start_ms, tags=tags, run_name=tags["mlflow.runName"])
 
 
+def log_parameters(client: Any, uuid: str, parameters: Mapping[str, str], there: Mapping[str, str]) -> bool:
+    """Add the parameters that are not there; MLflow never changes one. Tell whether any was missing."""
+    from mlflow.entities import Param
+
+    missing = [Param(key, value) for key, value in parameters.items() if key not in there]
+    for some in _in_batches(missing, _PARAMETERS_AT_ONCE):
+        client.log_batch(uuid, params=some)
+    return bool(missing)
+
+
+def log_points(client: Any, uuid: str, points: Sequence[Point]) -> bool:
+    """Add values of metrics; tell whether there were any."""
+    from mlflow.entities import Metric
+
+    metrics = [Metric(point.key, point.value, point.time_ms, point.step) for point in points]
+    for some in _in_batches(metrics, _METRICS_AT_ONCE):
+        client.log_batch(uuid, metrics=some)
+    return bool(metrics)
+
+
 class _Export:
     """One run on its way.
 
@@ -157,8 +177,8 @@ class _Export:
             self._client, self._experiment, content.start_ms, dict(content.tags)
         )
         uuid = tracked.info.run_id
-        changed = self._log_parameters(uuid, tracked.data.params)
-        changed |= self._log_points(uuid, is_new)
+        changed = log_parameters(self._client, uuid, content.parameters, tracked.data.params)
+        changed |= log_points(self._client, uuid, content.points if is_new else [*self._missing_points(uuid)])
         is_complete = self._is_complete(tracked.data.tags)
         changed |= self._log_tags(uuid, tracked.data.tags)
         if not is_complete:
@@ -180,23 +200,6 @@ class _Export:
             "new" if is_new else "updated" if changed else "unchanged"
         )
         return ExportedRun(content.run_id, content.experiment, uuid, outcome, kept)
-
-    def _log_parameters(self, uuid: str, there: dict[str, str]) -> bool:
-        from mlflow.entities import Param
-
-        missing = [Param(key, value) for key, value in self._content.parameters.items() if key not in there]
-        for some in _in_batches(missing, _PARAMETERS_AT_ONCE):
-            self._client.log_batch(uuid, params=some)
-        return bool(missing)
-
-    def _log_points(self, uuid: str, is_new: bool) -> bool:
-        from mlflow.entities import Metric
-
-        missing = list(self._content.points if is_new else self._missing_points(uuid))
-        metrics = [Metric(point.key, point.value, point.time_ms, point.step) for point in missing]
-        for some in _in_batches(metrics, _METRICS_AT_ONCE):
-            self._client.log_batch(uuid, metrics=some)
-        return bool(metrics)
 
     def _missing_points(self, uuid: str) -> Iterator[Point]:
         """Give the points that are not there, or not with this value as the latest of their step."""
