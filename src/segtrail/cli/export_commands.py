@@ -17,6 +17,7 @@ class Tool(StrEnum):
 
     MLFLOW = "mlflow"
     ONNX = "onnx"
+    MONAI_BUNDLE = "monai-bundle"
 
 
 _WITH_DATA = frozenset({Tool.ONNX})
@@ -184,9 +185,13 @@ def _to_folder(
     narrator = narrator_for(as_json)
 
     def fill(target: Path) -> dict[str, Any]:
-        from segtrail.export.to_onnx import export_onnx
+        if to is Tool.ONNX:
+            from segtrail.export.to_onnx import export_onnx
 
-        return export_onnx(folder, target, data, narrator)
+            return export_onnx(folder, target, data, narrator)
+        from segtrail.export.to_monai_bundle import export_monai_bundle
+
+        return export_monai_bundle(folder, target)
 
     made = make_folder(output, f"{folder.name}_{to.replace('-', '_')}", folder, fill)
     if as_json:

@@ -88,7 +88,7 @@ def _write(path: Path, built: BuiltNetwork, n_channels: int, config: StageConfig
     """Write one network; batch and sides are free, as far as the network divides them."""
     size = config.patch.patch_size
     assert size is not None
-    network = built.network.float().to("cpu", memory_format=torch.contiguous_format).eval()
+    network = built.network.float().eval()
     try:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
