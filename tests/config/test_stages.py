@@ -106,7 +106,7 @@ def test_a_configuration_without_stages_resolves_without_stages_and_region(load:
 
 def test_the_resolved_form_gives_the_keys_of_the_run_once(load: Load) -> None:
     resolved = dump(load(STAGED))
-    run_keys = {"seed", "num_workers", "device", "precision", "deterministic", "num_threads"}
+    run_keys = {"seed", "num_workers", "device", "precision", "deterministic", "num_threads", "watch"}
     assert set(resolved) == {*RUN_SECTIONS, "train", "infer", "stages"}
     assert set(resolved["train"]) == run_keys
     assert resolved["infer"] == {"nsd_tolerances_mm": [2.0]}

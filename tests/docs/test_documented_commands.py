@@ -67,6 +67,8 @@ WORK = {
     "archive.archive_run": {"archive_run": "archive"},
     "archive.restore_run": {"restore_run": "restore"},
     "export.share_run": {"share_run": "export --share"},
+    "export.made_folder": {"make_folder": "export --to onnx"},
+    "export.mlflow.export_runs": {"export_runs": "export --to mlflow"},
     "experiment.resume_run": {"resume_run": "resume"},
     "experiment.extend_run": {"extend_run": "resume train.max_epochs"},
     "cross_validation.cross_validate": {"cross_validate": "cv", "resume_cross_validation": "cv --resume"},
@@ -136,6 +138,10 @@ def test_a_documented_command_is_understood(
     monkeypatch.setattr(run_folder.RunFolder, "read_state", lambda _: {})
     monkeypatch.setattr(segtrail_module("audit.verify"), "require_whole", lambda _: None)
     monkeypatch.setattr(segtrail_module("record.seal"), "require_seal", lambda _: None)
+    monkeypatch.setattr(
+        segtrail_module("export.mlflow.tracking_server"), "TrackingServer", lambda *_: object()
+    )
+    monkeypatch.setattr(segtrail_module("cli.export_commands"), "_folders", lambda *_: [REPOSITORY])
     monkeypatch.setattr(segtrail_module("cli.signing_commands"), "signing_key", lambda _: object())
     monkeypatch.setattr(segtrail_module("cli.signing_commands"), "_new_passphrase", lambda _: None)
     monkeypatch.setattr(

@@ -28,7 +28,8 @@ def test_every_key_of_share_json_is_explained() -> None:
 
 def test_every_option_is_explained(segtrail: Command) -> None:
     options = set(re.findall(r"--[a-z][a-z-]+", segtrail("export", "--help").stdout))
-    assert {option for option in options - {"--help", "--output-root"} if f"`{option}" not in PAGE} == {
+    pages = PAGE + (DOCS / "export.md").read_text(encoding="utf-8")
+    assert {option for option in options - {"--help", "--output-root"} if f"`{option}" not in pages} == {
         "--share"
     }
 

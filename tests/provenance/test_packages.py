@@ -75,6 +75,17 @@ def test_a_package_without_a_name_is_a_gap_and_not_an_error(folder: Path) -> Non
     assert any("without name or version" in gap for gap in installed_packages()[1])
 
 
+def test_a_missing_field_is_empty_where_the_backport_of_importlib_reads_the_metadata(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib_metadata  # MLflow imports it, and from then on it answers for all of Python
+
+    monkeypatch.setattr("segtrail.provenance.packages.distributions", importlib_metadata.distributions)
+    install(folder, None)
+    packages, _ = installed_packages([str(folder)])
+    assert [package.licence for package in packages] == [""]
+
+
 def test_of_two_installed_versions_the_one_that_is_imported_is_listed(folder: Path, tmp_path: Path) -> None:
     install(folder, FILES)
     behind = tmp_path / "behind"

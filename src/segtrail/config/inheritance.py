@@ -10,7 +10,7 @@ from typing import Any
 STAGE_SECTIONS = ("preprocess", "patch", "augment", "train", "model", "optim", "infer", "region")
 RUN_SECTIONS = ("schema_version", "project", "paths", "data", "split", "report")
 RUN_KEYS = {
-    "train": ("seed", "num_workers", "device", "precision", "deterministic", "num_threads"),
+    "train": ("seed", "num_workers", "device", "precision", "deterministic", "num_threads", "watch"),
     "infer": ("nsd_tolerances_mm",),
 }
 MOST_STAGES = 2

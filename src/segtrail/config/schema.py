@@ -218,6 +218,11 @@ class TrainConfig(Section):
         CheckpointEveryConfig(),
         description="When last.pt is written besides at the end of every epoch, so that an interruption costs less.",
     )
+    watch: Literal["mlflow"] | None = Field(
+        None,
+        description="mlflow tells the tracking server of MLFLOW_TRACKING_URI of every epoch while the run trains; it "
+        "changes no result.",
+    )
 
 
 class ScheduleConfig(Section):

@@ -31,6 +31,7 @@ from segtrail.experiment.preparation import PreparedData, Stage, redactor_for
 from segtrail.experiment.seal_run import seal_run
 from segtrail.experiment.timing import Spent, timed
 from segtrail.experiment.train_stages import EarlierTraining, StageTrainer
+from segtrail.experiment.watching import OnEpoch, watched
 from segtrail.images.nifti import write_label_map
 from segtrail.inference.expectation import Expectation
 from segtrail.inference.guard_note import describe_note
@@ -89,18 +90,19 @@ def finish_run(
     with _marked(folder, opened.config, narrator):
         for sentence in opening:
             narrator.say(sentence)
-        finished = _train_and_evaluate(folder, opened, narrator, earlier or EarlierTraining())
+        with watched(folder, opened.config, narrator) as on_epoch:
+            finished = _train_and_evaluate(folder, opened, narrator, earlier or EarlierTraining(), on_epoch)
     with told_of_disk(folder):
         fingerprint = seal_run(folder, narrator, with_report=opened.config.report.enabled)
     return replace(finished, fingerprint=fingerprint)
 
 
 def _train_and_evaluate(
-    folder: RunFolder, opened: OpenedRun, narrator: Narrator, earlier: EarlierTraining
+    folder: RunFolder, opened: OpenedRun, narrator: Narrator, earlier: EarlierTraining, on_epoch: OnEpoch
 ) -> FinishedRun:
     config, data = opened.config, opened.data
     with _phase(folder, "train"):
-        outcome = _train(folder, opened, narrator, earlier)
+        outcome = _train(folder, opened, narrator, earlier, on_epoch)
     with _phase(folder, "evaluate"):
         results = _evaluate(folder, config, data, narrator)
         summary = _write_metrics(folder, opened, outcome, results)
@@ -113,7 +115,7 @@ def _train_and_evaluate(
 
 
 def _train(
-    folder: RunFolder, opened: OpenedRun, narrator: Narrator, earlier: EarlierTraining
+    folder: RunFolder, opened: OpenedRun, narrator: Narrator, earlier: EarlierTraining, on_epoch: OnEpoch
 ) -> TrainingOutcome:
     data = opened.data
     labels = data.description.labels
@@ -125,7 +127,7 @@ def _train(
         "dataset_fingerprint": data.summary["fingerprint"],
         "expectation": Expectation.of_volumes(volumes, data.description.class_names).as_mapping(),
     }
-    return StageTrainer(folder, opened.stages, data, opened.compute, facts, narrator, earlier).run()
+    return StageTrainer(folder, opened.stages, data, opened.compute, facts, narrator, earlier, on_epoch).run()
 
 
 def _evaluate(folder: RunFolder, config: Config, data: PreparedData, narrator: Narrator) -> list[ClassResult]:

@@ -1,6 +1,7 @@
 """Telling how a training goes: a bar on a terminal, one line per epoch everywhere."""
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -15,11 +16,18 @@ class TrainProgress:
     Args:
         narrator: Where it speaks.
         epochs: Epochs to train.
+        on_epoch: Hears of every epoch too.
         stage: Name of the network in training; empty where there is only one.
     """
 
-    def __init__(self, narrator: Narrator, epochs: int, stage: str = "") -> None:
-        self._narrator, self._epochs = narrator, epochs
+    def __init__(
+        self,
+        narrator: Narrator,
+        epochs: int,
+        on_epoch: Callable[[HistoryRow], None] = lambda _: None,
+        stage: str = "",
+    ) -> None:
+        self._narrator, self._epochs, self._on_epoch = narrator, epochs, on_epoch
         self._title = f"{stage}: epoch" if stage else "Epoch"
         self._stack = ExitStack()
         self._tracker: Tracker | None = None
@@ -47,6 +55,7 @@ class TrainProgress:
     def on_epoch(self, row: HistoryRow, is_best: bool) -> None:
         """Say one line about the epoch, with the time left."""
         self._done += 1
+        self._on_epoch(row)
         left = (time.perf_counter() - self._started) / self._done * (self._epochs - row.epoch)
         score = "" if row.val_dice is None else f", val Dice {row.val_dice:.4f}{' (best)' if is_best else ''}"
         self._narrator.say(

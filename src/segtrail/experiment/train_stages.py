@@ -13,6 +13,7 @@ from segtrail.experiment.preparation import PreparedData, Stage, build_stage_net
 from segtrail.experiment.region_record import RegionRecord
 from segtrail.experiment.train_progress import TrainProgress
 from segtrail.experiment.validation import Validation
+from segtrail.experiment.watching import OnEpoch
 from segtrail.inference.expectation import Expectation
 from segtrail.inference.network_pass import NetworkPass
 from segtrail.inference.predictor import Predictor
@@ -51,6 +52,7 @@ class StageTrainer:
         facts: What every checkpoint holds besides weights.
         narrator: Hears of progress.
         earlier: What was trained before an interruption.
+        on_epoch: Hears of every epoch.
     """
 
     def __init__(
@@ -62,10 +64,11 @@ class StageTrainer:
         facts: Mapping[str, Any],
         narrator: Narrator,
         earlier: EarlierTraining,
+        on_epoch: OnEpoch = lambda _: None,
     ) -> None:
         self._folder, self._stages, self._data = folder, stages, data
         self._compute, self._facts, self._narrator = compute, dict(facts), narrator
-        self._earlier = earlier
+        self._earlier, self._on_epoch = earlier, on_epoch
         self._checkpoints = CheckpointFolder(folder.path / "checkpoints")
         if earlier.last is not None:
             self._checkpoints.roll_back(earlier.last["best_sha256"])
@@ -206,7 +209,8 @@ class StageTrainer:
             stage.prefix,
         )
         label = name if len(self._stages) > 1 else ""
-        with TrainProgress(self._narrator, stage.config.train.max_epochs, label) as observer:
+        epochs = stage.config.train.max_epochs
+        with TrainProgress(self._narrator, epochs, self._on_epoch, label) as observer:
             training = Training(
                 config=stage.config,
                 built=stage.built,

@@ -1,6 +1,7 @@
 """Opening the network of a run for inference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from segtrail.inference.expectation import Expectation
 from segtrail.inference.network_pass import NetworkPass
 from segtrail.inference.predictor import Predictor
 from segtrail.inference.region_pass import RegionPass
-from segtrail.networks.build import build_network
+from segtrail.networks.build import BuiltNetwork, build_network
 from segtrail.record.hashing import hash_file
 from segtrail.training.checkpoint import load_checkpoint
 
@@ -47,10 +48,42 @@ class TrainedNetwork:
     compute: Compute
 
 
+@dataclass(frozen=True)
+class LoadedNetworks:
+    """The networks of a checkpoint, with what belongs to them.
+
+    Attributes:
+        config: The configuration they were trained with.
+        labels: Class name by label value.
+        n_channels: Channels of an image.
+        networks: Each network in the order of its stage, by the stage's name.
+        content: The checkpoint.
+        compute: Where they compute.
+        checkpoint_sha256: SHA-256 of the checkpoint's bytes.
+    """
+
+    config: Config
+    labels: dict[int, str]
+    n_channels: int
+    networks: dict[str, BuiltNetwork]
+    content: Mapping[str, Any]
+    compute: Compute
+    checkpoint_sha256: str
+
+    def predictor(self) -> Predictor:
+        """Put the networks together to segment volumes."""
+        stages = self.config.stage_configs()
+        passes = [
+            NetworkPass(built, stages[stage], self.compute, len(self.labels))
+            for stage, built in self.networks.items()
+        ]
+        return make_predictor(passes, self.content, self.labels)
+
+
 def open_trained_network(
     run_dir: Path, checkpoint: Checkpoint = "best", device: str = "auto"
 ) -> TrainedNetwork:
-    """Load a checkpoint of a run.
+    """Load a checkpoint of a run, ready to segment.
 
     Args:
         run_dir: The run folder.
@@ -59,6 +92,39 @@ def open_trained_network(
 
     Returns:
         The network.
+
+    Raises:
+        InputError: The checkpoint is missing, damaged, or does not fit its own configuration.
+    """
+    loaded = load_networks(run_dir, checkpoint, lambda config: _compute_for_inference(config, device))
+    with _faults_said(checkpoint):
+        content = loaded.content
+        epoch, fingerprint = int(content["epoch"]), str(content["dataset_fingerprint"])
+        predictor = loaded.predictor()
+    return TrainedNetwork(
+        predictor,
+        loaded.config,
+        loaded.labels,
+        loaded.n_channels,
+        epoch,
+        loaded.checkpoint_sha256,
+        fingerprint,
+        loaded.compute,
+    )
+
+
+def load_networks(
+    run_dir: Path, checkpoint: Checkpoint, choose_compute: Callable[[Config], Compute]
+) -> LoadedNetworks:
+    """Load the networks of a checkpoint of a run.
+
+    Args:
+        run_dir: The run folder.
+        checkpoint: ``best`` or ``last``.
+        choose_compute: Says for the configuration where they are to compute.
+
+    Returns:
+        The networks.
 
     Raises:
         InputError: The checkpoint is missing, damaged, or does not fit its own configuration.
@@ -72,24 +138,27 @@ def open_trained_network(
         raise InputError(f"{name} holds no configuration.") from None
     except ValidationError as error:
         raise InputError(explain_validation_error(error, name, content["config"])) from None
-    compute = _compute_for_inference(config, device)
+    compute = choose_compute(config)
     stages = config.stage_configs()
-    try:
+    with _faults_said(checkpoint):
         labels = {int(value): str(label) for value, label in content["labels"].items()}
-        networks = content["networks"]
-        _require_all(networks, stages, name)
-        passes = [
-            _load(networks[stage], stages[stage], int(content["n_channels"]), len(labels), compute)
-            for stage in stages
-        ]
-        predictor = make_predictor(passes, content, labels)
-        facts = int(content["n_channels"]), int(content["epoch"])
-        fingerprint = str(content["dataset_fingerprint"])
+        states = content["networks"]
+        _require_all(states, stages, name)
+        n_channels = int(content["n_channels"])
+        networks = {
+            stage: _load(states[stage], stages[stage], n_channels, len(labels), compute) for stage in stages
+        }
+    return LoadedNetworks(config, labels, n_channels, networks, content, compute, hash_file(path))
+
+
+@contextmanager
+def _faults_said(checkpoint: Checkpoint) -> Iterator[None]:
+    try:
+        yield
     except (KeyError, AttributeError, AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
-            f"{name} does not hold a network that its configuration describes: {error}."
+            f"checkpoints/{checkpoint}.pt does not hold a network that its configuration describes: {error}."
         ) from None
-    return TrainedNetwork(predictor, config, labels, *facts, hash_file(path), fingerprint, compute)
 
 
 def make_predictor(
@@ -125,7 +194,7 @@ def _require_all(networks: Mapping[str, Any], stages: Mapping[str, StageConfig],
 
 def _load(
     state: dict[str, Any], config: StageConfig, n_channels: int, n_classes: int, compute: Compute
-) -> NetworkPass:
+) -> BuiltNetwork:
     assert config.preprocess.spacing is not None
     assert config.patch.patch_size is not None
     built = build_network(
@@ -134,7 +203,7 @@ def _load(
     built.network.load_state_dict(state)
     built.place(compute.device, config.train.channels_last)
     built.network.eval()
-    return NetworkPass(built, config, compute, n_classes)
+    return built
 
 
 def _compute_for_inference(config: Config, device: str) -> Compute:

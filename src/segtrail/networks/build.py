@@ -86,39 +86,74 @@ def build_network(
     Raises:
         InputError: The patch does not suit the network, or an own network can't be imported or built.
     """
-    match config:
-        case UNet3DConfig():
-            built = _unet3d(config, n_channels, n_classes)
-        case DynUNetConfig():
-            built = _dynunet(config, n_channels, n_classes, patch_size, spacing_mm)
-        case SegResNetConfig():
-            built = _segresnet(config, n_channels, n_classes)
-        case FastConfig():
-            built = _fast(config, n_channels, n_classes)
-        case OwnNetworkConfig():
-            built = _own(config, n_channels, n_classes)
+    if isinstance(config, OwnNetworkConfig):
+        built = _own(config, n_channels, n_classes)
+    else:
+        built = plan_network(config, n_channels, n_classes, patch_size, spacing_mm).build()
     require_divisible(patch_size, f"{prefix}patch.patch_size", built, config.name)
     keep_small_maps_exact(built.network)
     return built
 
 
-def _unet3d(config: UNet3DConfig, n_channels: int, n_classes: int) -> BuiltNetwork:
-    from monai.networks.nets import UNet
+@dataclass(frozen=True)
+class NetworkCall:
+    """How a network is made: a class and what it is called with, all of it plain values.
 
-    network = UNet(
-        spatial_dims=3,
-        in_channels=n_channels,
-        out_channels=n_classes,
-        channels=config.channels,
-        strides=config.strides,
-        num_res_units=config.num_res_units,
-        norm=config.norm,
-        dropout=config.dropout,
-    )
+    Attributes:
+        target: The class, ``module.Class``.
+        arguments: Its keyword arguments.
+        size_divisor: Each side of an input must be divisible by its entry.
+        prefers_channels_last: Whether the channels-last layout was measured as faster for it.
+    """
+
+    target: str
+    arguments: dict[str, Any]
+    size_divisor: tuple[int, int, int]
+    prefers_channels_last: bool
+
+    def build(self) -> BuiltNetwork:
+        """Make the network, with fresh weights."""
+        module, _, name = self.target.rpartition(".")
+        network: nn.Module = getattr(importlib.import_module(module), name)(**self.arguments)
+        return BuiltNetwork(network, self.size_divisor, self.prefers_channels_last)
+
+
+def plan_network(
+    config: UNet3DConfig | DynUNetConfig | SegResNetConfig | FastConfig,
+    n_channels: int,
+    n_classes: int,
+    patch_size: Sequence[int],
+    spacing_mm: Sequence[float],
+) -> NetworkCall:
+    """Say how a network that segtrail knows is made; see ``build_network``."""
+    match config:
+        case UNet3DConfig():
+            return _unet3d(config, n_channels, n_classes)
+        case DynUNetConfig():
+            return _dynunet(config, n_channels, n_classes, patch_size, spacing_mm)
+        case SegResNetConfig():
+            return _segresnet(config, n_channels, n_classes)
+        case FastConfig():
+            return _fast(config, n_channels, n_classes)
+
+
+def _unet3d(config: UNet3DConfig, n_channels: int, n_classes: int) -> NetworkCall:
+    arguments = {
+        "spatial_dims": 3,
+        "in_channels": n_channels,
+        "out_channels": n_classes,
+        "channels": config.channels,
+        "strides": config.strides,
+        "num_res_units": config.num_res_units,
+        "norm": config.norm,
+        "dropout": config.dropout,
+    }
     divisor = 1
     for stride in config.strides:
         divisor *= stride
-    return BuiltNetwork(network, (divisor, divisor, divisor), prefers_channels_last=True)
+    return NetworkCall(
+        "monai.networks.nets.UNet", arguments, (divisor, divisor, divisor), prefers_channels_last=True
+    )
 
 
 def _dynunet(
@@ -127,9 +162,7 @@ def _dynunet(
     n_classes: int,
     patch_size: Sequence[int],
     spacing_mm: Sequence[float],
-) -> BuiltNetwork:
-    from monai.networks.nets import DynUNet
-
+) -> NetworkCall:
     strides = plan_strides(patch_size, spacing_mm)
     filters = config.filters or tuple(min(32 * 2**level, 320) for level in range(len(strides)))
     if len(filters) != len(strides):
@@ -138,24 +171,25 @@ def _dynunet(
             f"Give {len(strides)} entries, or leave it out."
         )
     heads = min(config.deep_supervision_heads, len(strides) - 2)
-    network = DynUNet(
-        spatial_dims=3,
-        in_channels=n_channels,
-        out_channels=n_classes,
-        kernel_size=[[3, 3, 3]] * len(strides),
-        strides=strides,
-        upsample_kernel_size=strides[1:],
-        filters=filters,
-        norm_name=("INSTANCE", {"affine": True}) if config.norm == "instance" else "BATCH",
-        deep_supervision=config.deep_supervision,
-        deep_supr_num=max(heads, 1),
-        res_block=config.residual,
-        dropout=config.dropout or None,
-    )
+    arguments = {
+        "spatial_dims": 3,
+        "in_channels": n_channels,
+        "out_channels": n_classes,
+        "kernel_size": [[3, 3, 3]] * len(strides),
+        "strides": strides,
+        "upsample_kernel_size": strides[1:],
+        "filters": filters,
+        "norm_name": ("INSTANCE", {"affine": True}) if config.norm == "instance" else "BATCH",
+        "deep_supervision": config.deep_supervision,
+        "deep_supr_num": max(heads, 1),
+        "res_block": config.residual,
+        "dropout": config.dropout or None,
+    }
     divisor = [1, 1, 1]
     for stride in strides:
         divisor = [d * s for d, s in zip(divisor, stride, strict=True)]
-    return BuiltNetwork(network, (divisor[0], divisor[1], divisor[2]), prefers_channels_last=False)
+    sides = divisor[0], divisor[1], divisor[2]
+    return NetworkCall("monai.networks.nets.DynUNet", arguments, sides, prefers_channels_last=False)
 
 
 def plan_strides(
@@ -193,30 +227,36 @@ def plan_strides(
     return strides
 
 
-def _segresnet(config: SegResNetConfig, n_channels: int, n_classes: int) -> BuiltNetwork:
-    from monai.networks.nets import SegResNet
-
-    network = SegResNet(
-        spatial_dims=3,
-        in_channels=n_channels,
-        out_channels=n_classes,
-        init_filters=config.initial_filters,
-        blocks_down=config.blocks_down,
-        blocks_up=config.blocks_up,
-        norm="BATCH" if config.norm == "batch" else ("GROUP", {"num_groups": 8}),
-        dropout_prob=config.dropout or None,
-        upsample_mode="deconv",  # trilinear upsampling has no deterministic backward pass on CUDA
-    )
+def _segresnet(config: SegResNetConfig, n_channels: int, n_classes: int) -> NetworkCall:
+    arguments = {
+        "spatial_dims": 3,
+        "in_channels": n_channels,
+        "out_channels": n_classes,
+        "init_filters": config.initial_filters,
+        "blocks_down": config.blocks_down,
+        "blocks_up": config.blocks_up,
+        "norm": "BATCH" if config.norm == "batch" else ("GROUP", {"num_groups": 8}),
+        "dropout_prob": config.dropout or None,
+        "upsample_mode": "deconv",  # trilinear upsampling has no deterministic backward pass on CUDA
+    }
     divisor = 2 ** (len(config.blocks_down) - 1)
-    return BuiltNetwork(network, (divisor, divisor, divisor), prefers_channels_last=False)
+    return NetworkCall(
+        "monai.networks.nets.SegResNet", arguments, (divisor, divisor, divisor), prefers_channels_last=False
+    )
 
 
-def _fast(config: FastConfig, n_channels: int, n_classes: int) -> BuiltNetwork:
-    from segtrail.networks.fast import FastUNet
-
-    network = FastUNet(n_channels, n_classes, config.channels, config.blocks, config.dropout)
-    divisor = network.size_divisor
-    return BuiltNetwork(network, (divisor, divisor, divisor), prefers_channels_last=True)
+def _fast(config: FastConfig, n_channels: int, n_classes: int) -> NetworkCall:
+    arguments = {
+        "in_channels": n_channels,
+        "out_channels": n_classes,
+        "channels": config.channels,
+        "blocks": config.blocks,
+        "dropout": config.dropout,
+    }
+    divisor = 2 ** len(config.channels)
+    return NetworkCall(
+        "segtrail.networks.fast.FastUNet", arguments, (divisor, divisor, divisor), prefers_channels_last=True
+    )
 
 
 def _own(config: OwnNetworkConfig, n_channels: int, n_classes: int) -> BuiltNetwork:

@@ -45,7 +45,7 @@ def installed_packages(path: Sequence[str] | None = None) -> tuple[list[Package]
     gaps = []
     for found in distributions() if path is None else distributions(path=list(path)):
         metadata = found.metadata  # parsed anew each time it is asked for
-        name, version = metadata["Name"], metadata["Version"]
+        name, version = _field(metadata, "Name"), _field(metadata, "Version")
         if not name or not version:
             gaps.append("A package without name or version in its metadata is installed; it is not listed.")
             continue
@@ -103,13 +103,18 @@ def _lines_of_package(record: str) -> Iterator[str]:
 
 def _licence(metadata: PackageMetadata) -> str:
     """Return the licence as an expression, else as its first line, else what the classifiers call it."""
-    expression = metadata["License-Expression"] or metadata["License"] or ""
+    expression = _field(metadata, "License-Expression") or _field(metadata, "License")
     first = (expression.strip().splitlines() or [""])[0].strip()
     if first and len(first) <= 80:
         return first
     classifiers = metadata.get_all("Classifier") or []
     named = [one.rpartition(" :: ")[2] for one in classifiers if one.startswith("License :: ")]
     return " and ".join(named)
+
+
+def _field(metadata: PackageMetadata, name: str) -> str:
+    """Return a field; empty where it is missing, for which importlib_metadata, once imported, raises."""
+    return str((metadata.get_all(name) or [""])[0])
 
 
 def _key(name: str) -> str:

@@ -166,6 +166,7 @@ def _train_rule(terms: Terms) -> Rule:
                 }
             ),
             "checkpoint_every": mapping({"steps": or_null(number), "minutes": or_null(number)}),
+            "watch": or_null(one_of("mlflow")),
         }
     )
 
