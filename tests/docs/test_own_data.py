@@ -80,7 +80,9 @@ def test_every_command_of_the_page_works_in_the_pages_order(
     make_the_folders_of_the_page()
     for program, *arguments in commands_of_the_page():
         assert program == "segtrail"
-        result = segtrail(*arguments)
+        # The page's first training, of 30 epochs, is the same command for longer.
+        is_long = arguments[0] == "train" and not any("max_epochs" in word for word in arguments)
+        result = segtrail(*arguments, *(["train.max_epochs=2"] if is_long else []))
         assert result.exit_code == 0, f"{shlex.join(arguments)}: {result.stderr}"
     runs = list(Path("outputs/runs").iterdir())
     assert len(runs) == sum(words[1] == "train" for words in commands_of_the_page())

@@ -18,9 +18,11 @@ class Tool(StrEnum):
     MLFLOW = "mlflow"
     ONNX = "onnx"
     MONAI_BUNDLE = "monai-bundle"
+    TENSORBOARD = "tensorboard"
 
 
 _WITH_DATA = frozenset({Tool.ONNX})
+_WITH_NETWORK = frozenset({Tool.ONNX, Tool.MONAI_BUNDLE})
 
 
 def export(
@@ -179,19 +181,13 @@ def _to_folder(
 ) -> None:
     """Make the folder that a tool takes."""
     from segtrail.export.made_folder import make_folder
-    from segtrail.record.run_folder import find_trained_run
+    from segtrail.record.run_folder import find_run, find_trained_run
 
-    folder = find_trained_run(run, root, even_shared=True).path
-    narrator = narrator_for(as_json)
+    find = find_trained_run if to in _WITH_NETWORK else find_run
+    folder = find(run, root, even_shared=True).path
 
     def fill(target: Path) -> dict[str, Any]:
-        if to is Tool.ONNX:
-            from segtrail.export.to_onnx import export_onnx
-
-            return export_onnx(folder, target, data, narrator)
-        from segtrail.export.to_monai_bundle import export_monai_bundle
-
-        return export_monai_bundle(folder, target)
+        return _fill(folder, to, target, data, as_json)
 
     made = make_folder(output, f"{folder.name}_{to.replace('-', '_')}", folder, fill)
     if as_json:
@@ -200,6 +196,21 @@ def _to_folder(
     else:
         there = "" if made.is_new else " (it was there already, and is the same)"
         typer.echo(f"{made.path}{there}")
+
+
+def _fill(folder: Path, to: Tool, target: Path, data: Path | None, as_json: bool) -> dict[str, Any]:
+    """Write the files of an export, and return facts about them."""
+    if to is Tool.ONNX:
+        from segtrail.export.to_onnx import export_onnx
+
+        return export_onnx(folder, target, data, narrator_for(as_json))
+    if to is Tool.TENSORBOARD:
+        from segtrail.export.to_tensorboard import export_tensorboard
+
+        return export_tensorboard(folder, target)
+    from segtrail.export.to_monai_bundle import export_monai_bundle
+
+    return export_monai_bundle(folder, target)
 
 
 def _folders(names: Sequence[str], every: bool, root: Path) -> list[Path]:

@@ -41,6 +41,8 @@ def load_sections(text: str, names: Collection[str]) -> Any:
         ValueError: A value is none of its type.
     """
     wanted = [section for section in _SECTION.split(text) if section.partition(":")[0] in names]
+    if not wanted:
+        return load_quickly(text)
     try:
         return {name: value for section in wanted for name, value in _load_section(section).items()}
     except (yaml.YAMLError, ValueError, AttributeError):

@@ -107,8 +107,17 @@ def read_content(folder: Path) -> RunContent:
     Raises:
         InputError: A file of the run is missing or damaged.
     """
-    contents = read_run(folder)
-    run, logged = contents.run, LoggedRun(folder)
+    return content_of(read_run(folder))
+
+
+def content_of(contents: RunContents) -> RunContent:
+    """Bring what was read of a run into the form in which tools take it.
+
+    Args:
+        contents: The readable parts of its folder.
+    """
+    folder, run = contents.folder, contents.run
+    logged = LoggedRun(folder)
     end_ms = None if run.ended_utc is None else _milliseconds(run.ended_utc)
     start_ms = _milliseconds(run.created_utc)
     results = [Point(key, value, end_ms or start_ms, 0) for key, value in _results(contents)]
