@@ -679,7 +679,7 @@ RUNS = [
     BadInput(
         "no folder named",
         "export --share",
-        "Missing option '--output'",
+        "Name a folder with --output DIR",
         2,
         lambda bench: ["export", bench.run(), "--share"],
     ),

@@ -6,9 +6,10 @@ import pytest
 from made_reports import make_report
 from pypdf import PdfReader
 
+from segtrail.report.case_groups import torn_groups
 from segtrail.report.record_schema import CaseRow
 from segtrail.report.run_contents import read_run
-from segtrail.report.sections.groups import group_results, torn_groups
+from segtrail.report.sections.groups import group_results
 
 
 def row(case: str, dice: float, status: str = "ok", class_name: str = "ball") -> CaseRow:

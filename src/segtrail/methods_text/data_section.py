@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from segtrail.methods_text.described_run import DescribedRun
 from segtrail.methods_text.escaping import plain
 from segtrail.methods_text.references import cite
+from segtrail.report.case_groups import groups_of_cases
 from segtrail.report.dataset_schema import Aggregate, DatasetSummary, VectorRange
-from segtrail.report.sections.groups import groups_of_cases
 from segtrail.report.wording import SIDE_NAMES, format_count, format_number, join_words
 
 _DECATHLON = re.compile(r"\bMSD\b|Medical Segmentation Decathlon|\bTask(?:0[1-9]|10)_[A-Z]\w+")

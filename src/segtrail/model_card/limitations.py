@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from segtrail.report.case_groups import groups_of_cases, torn_groups
 from segtrail.report.record_schema import MetricsSummary
 from segtrail.report.run_contents import RunContents
-from segtrail.report.sections.groups import groups_of_cases, torn_groups
 from segtrail.report.wording import SIDE_NAMES, as_sentence, format_count
 
 _FEW_CASES = 10

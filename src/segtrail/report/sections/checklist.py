@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from segtrail.report.case_groups import groups_of_cases, torn_groups
 from segtrail.report.parts import Column, Heading, Paragraph, Part, Row, Table, Tone
 from segtrail.report.record_schema import Recorded
 from segtrail.report.run_contents import RunContents
-from segtrail.report.sections.groups import groups_of_cases, torn_groups
 from segtrail.report.wording import format_count, join_words
 
 Answer = Literal["on record", "missing", "not met", "to be done by a person"]

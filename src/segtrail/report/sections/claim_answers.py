@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from segtrail.report.case_groups import groups_of_cases
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import Statistics
 from segtrail.report.run_contents import RunContents
 from segtrail.report.sections.configuration import flatten
-from segtrail.report.sections.groups import groups_of_cases
 from segtrail.report.wording import SIDE_NAMES, format_confidence, format_count, format_number, join_words
 
 _MOST_CLASSES = 3

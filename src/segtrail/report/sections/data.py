@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from segtrail.report.case_groups import groups_of_cases, torn_groups
 from segtrail.report.data_figures import MOST_VOLUMES, SIDES, draw_properties, properties_of
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.montage import FILE_NAME as MONTAGE
@@ -15,7 +16,6 @@ from segtrail.report.sections.data_description import (
     describe_source,
     describe_split,
 )
-from segtrail.report.sections.groups import groups_of_cases, torn_groups
 from segtrail.report.wording import SIDE_NAMES, format_count, join_words
 
 # A montage of few cases takes a part of the line alone, so that its tiles are as large as those of many.

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import Any
 
 from segtrail.report.case_figures import Values, draw_distributions
+from segtrail.report.case_groups import groups_of_cases
 from segtrail.report.parts import Column, Figure, Heading, Part, Row, Table, Tone
 from segtrail.report.record_schema import CaseRow
 from segtrail.report.run_contents import RunContents
@@ -67,40 +67,6 @@ def groups_section(contents: RunContents) -> list[Part]:
         rows = [row for row in contents.cases or [] if row.split == side and row.status != "left_out"]
         parts += _side(rows, group_of, side)
     return [Heading("Results by group", level=2), *parts] if parts else []
-
-
-def torn_groups(contents: RunContents) -> list[str]:
-    """Return the groups of which cases stand on more than one side; those of either source by themselves."""
-    cases = contents.dataset.cases if contents.dataset else []
-    of_description = {case.case: case.group for case in cases if case.group}
-    of_configuration = {
-        member: name for name, members in _configured(contents.config).items() for member in members
-    }
-    torn: dict[str, None] = {}
-    for group_of in (of_description, of_configuration):
-        sides: dict[str, set[str]] = {}
-        for case in cases:
-            if case.case in group_of and case.side != "unused":
-                sides.setdefault(group_of[case.case], set()).add(case.side)
-        torn |= dict.fromkeys(name for name, found in sides.items() if len(found) > 1)
-    return list(torn)
-
-
-def groups_of_cases(contents: RunContents) -> dict[str, str]:
-    """Return the group of each case that has one; what the configuration names counts before dataset.json."""
-    cases = contents.dataset.cases if contents.dataset else []
-    found = {case.case: case.group for case in cases if case.group}
-    for name, members in _configured(contents.config).items():
-        found.update(dict.fromkeys(members, name))
-    return found
-
-
-def _configured(config: Mapping[str, Any] | None) -> dict[str, list[str]]:
-    split = (config or {}).get("split")
-    groups = split.get("groups") if isinstance(split, Mapping) else None
-    if not isinstance(groups, Mapping):
-        return {}
-    return {str(name): list(map(str, cases)) for name, cases in groups.items() if isinstance(cases, list)}
 
 
 def _side(rows: Sequence[CaseRow], group_of: Mapping[str, str], side: str) -> list[Part]:
