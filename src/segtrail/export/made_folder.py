@@ -59,7 +59,7 @@ def make_folder(
         made.mkdir()
         facts = fill(made)
         target = output / name
-        is_new = not _is_there(target, made)
+        is_new = not is_there(target, made)
         if is_new:
             made.rename(target)
         return MadeFolder(target, is_new, facts)
@@ -67,15 +67,20 @@ def make_folder(
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _is_there(target: Path, made: Path) -> bool:
+def is_there(target: Path, made: Path, apart: str | None = None) -> bool:
     """Tell whether the same lies there already.
+
+    Args:
+        target: Where it is to lie.
+        made: What was made.
+        apart: A folder inside that is not compared.
 
     Raises:
         InputError: Something else lies there.
     """
     if not target.exists() and not target.is_symlink():
         return False
-    if target.is_symlink() or not target.is_dir() or _contents_of(target) != _contents_of(made):
+    if target.is_symlink() or not target.is_dir() or _contents_of(target, apart) != _contents_of(made, apart):
         raise InputError(
             f"{target} is there already and holds something else, and was left as it is. Choose another folder with "
             "--output."
@@ -83,6 +88,10 @@ def _is_there(target: Path, made: Path) -> bool:
     return True
 
 
-def _contents_of(folder: Path) -> dict[str, bytes]:
+def _contents_of(folder: Path, apart: str | None) -> dict[str, bytes]:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if path.name not in LEFT_BY_SYSTEMS}
+    return {
+        name: path.read_bytes()
+        for name, path in files.items()
+        if path.name not in LEFT_BY_SYSTEMS and (apart is None or not name.startswith(f"{apart}/"))
+    }

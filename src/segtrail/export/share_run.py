@@ -12,9 +12,10 @@ from segtrail.audit.folder import find_strange
 from segtrail.audit.verify import VerifyRequest, verify_run
 from segtrail.dataset.names import shown_list
 from segtrail.errors import CheckFailed, InputError
+from segtrail.export.made_folder import is_there
 from segtrail.progress import Narrator
 from segtrail.record.disk import require_writable
-from segtrail.record.manifest import ADDENDA, LEFT_BY_SYSTEMS, fingerprint, read_manifest
+from segtrail.record.manifest import ADDENDA, fingerprint, read_manifest
 from segtrail.record.run_folder import is_shared_copy, utc_now
 from segtrail.record.seal import make_read_only, read_seal
 from segtrail.record.statement import require_line
@@ -135,7 +136,9 @@ def _place(
     with _hidden_folder(place, target.name) as copy:
         write_copy(copy, contents)
         words = _look_through(run_dir, copy, salt, narrator)
-        made = SharedRun(target, fingerprint(copy), contents, not _is_there(target, copy), words.ordinary)
+        made = SharedRun(
+            target, fingerprint(copy), contents, not is_there(target, copy, apart=ADDENDA), words.ordinary
+        )
         _keep(run_dir, made, salt, recipient)
         if made.is_new:
             copy.rename(target)
@@ -218,31 +221,6 @@ def _hidden_folder(place: Path, name: str) -> Iterator[Path]:
         yield hidden / name
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
-
-
-def _is_there(target: Path, copy: Path) -> bool:
-    """Tell whether the same copy lies there.
-
-    Raises:
-        InputError: Something else lies there.
-    """
-    if not target.exists() and not target.is_symlink():
-        return False
-    if target.is_symlink() or not target.is_dir() or _contents_of(target) != _contents_of(copy):
-        raise InputError(
-            f"{target} is there already and holds something else, and was left as it is. Choose another folder with "
-            "--output."
-        )
-    return True
-
-
-def _contents_of(folder: Path) -> dict[str, bytes]:
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {
-        name: path.read_bytes()
-        for name, path in files.items()
-        if path.name not in LEFT_BY_SYSTEMS and not name.startswith(f"{ADDENDA}/")
-    }
 
 
 def _recipient(text: str) -> str:
