@@ -19,9 +19,10 @@ class Tool(StrEnum):
     ONNX = "onnx"
     MONAI_BUNDLE = "monai-bundle"
     TENSORBOARD = "tensorboard"
+    CROISSANT = "croissant"
 
 
-_WITH_DATA = frozenset({Tool.ONNX})
+_WITH_DATA = frozenset({Tool.ONNX, Tool.CROISSANT})
 _WITH_NETWORK = frozenset({Tool.ONNX, Tool.MONAI_BUNDLE})
 
 
@@ -106,7 +107,7 @@ def export(
             )
         _refuse_idle(to, {"--tracking-uri": tracking_uri, "--artifact-root": artifact_root, "--all": every})
         if data is not None and to not in _WITH_DATA:
-            raise InputError("--data goes with --to onnx alone. Take it out.")
+            raise InputError("--data goes with --to onnx and croissant alone. Take it out.")
         root = output_root.expanduser()
         if share:
             _share(
@@ -208,6 +209,10 @@ def _fill(folder: Path, to: Tool, target: Path, data: Path | None, as_json: bool
         from segtrail.export.to_tensorboard import export_tensorboard
 
         return export_tensorboard(folder, target)
+    if to is Tool.CROISSANT:
+        from segtrail.export.to_croissant import export_croissant
+
+        return export_croissant(folder, target, data)
     from segtrail.export.to_monai_bundle import export_monai_bundle
 
     return export_monai_bundle(folder, target)

@@ -132,3 +132,29 @@ class DatasetSummary(RecordPart):
     aggregates: dict[str, Aggregate] = Field(default_factory=dict)
     split: Split
     checks: list[CheckOutcome] = Field(default_factory=list)
+
+
+class MeasuredFile(RecordPart):
+    """An image or label map of the data set, with its hashes."""
+
+    file: str | list[str]
+    sha256_file: str
+    sha256_voxels: str
+
+    @property
+    def files(self) -> list[str]:
+        """Its file, or those of its channels, relative to the data set."""
+        return [self.file] if isinstance(self.file, str) else self.file
+
+
+class MeasuredCase(DatasetCase):
+    """A case of the data set, with its files."""
+
+    image: MeasuredFile
+    label: MeasuredFile
+
+
+class MeasuredDataset(DatasetSummary):
+    """``dataset_summary.json``, with the hashes of all files."""
+
+    cases: list[MeasuredCase]  # type: ignore[assignment]

@@ -17,38 +17,12 @@ from segtrail.record.manifest import fingerprint
 from segtrail.record.recorded_training import CONFIGURATION_FILE
 from segtrail.record.resolved_config import FILE_NAME as CONFIG_FILE
 from segtrail.record.run_folder import read_json
-from segtrail.report.dataset_schema import DatasetCase, DatasetSummary
+from segtrail.report.dataset_schema import MeasuredDataset
 from segtrail.report.record_schema import EpochRow, MetricsSummary, Provenance, RecordPart, RunRecord
 from segtrail.report.run_contents import read_config, read_json_file, read_table
 from segtrail.report.tolerant_reader import TolerantReader
 
 CASE_TABLE = "metrics_cases.csv"
-
-
-class MeasuredFile(RecordPart):
-    """An image or label map of the data set, with its hashes."""
-
-    file: str | list[str]
-    sha256_file: str
-    sha256_voxels: str
-
-    @property
-    def files(self) -> list[str]:
-        """Its file, or those of its channels, relative to the data set."""
-        return [self.file] if isinstance(self.file, str) else self.file
-
-
-class MeasuredCase(DatasetCase):
-    """A case of the data set, with its files."""
-
-    image: MeasuredFile
-    label: MeasuredFile
-
-
-class MeasuredDataset(DatasetSummary):
-    """``dataset_summary.json``, with the hashes of all files."""
-
-    cases: list[MeasuredCase]  # type: ignore[assignment]
 
 
 class Package(RecordPart):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from segtrail.dataset.names import shown_list
+from segtrail.report.dataset_schema import MeasuredDataset
 from segtrail.report.wording import join_words
-from segtrail.run_comparison.compared_run import ComparedRun, MeasuredDataset
+from segtrail.run_comparison.compared_run import ComparedRun
 from segtrail.run_comparison.difference import Difference, as_text, find_differences
 
 

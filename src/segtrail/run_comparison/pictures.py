@@ -13,10 +13,11 @@ from segtrail.images.geometry import RasReorientation, spacing_mm
 from segtrail.images.nifti import Volume, read_channels, read_volume
 from segtrail.record.local_paths import recall_data_root
 from segtrail.report.case_panels import draw_compared_panel
+from segtrail.report.dataset_schema import MeasuredCase
 from segtrail.report.parts import Figure, Heading, Paragraph, Part
 from segtrail.report.wording import format_number
 from segtrail.run_comparison.common_cases import CommonCase
-from segtrail.run_comparison.compared_run import ComparedRun, MeasuredCase
+from segtrail.run_comparison.compared_run import ComparedRun
 from segtrail.run_comparison.comparison import RunComparison
 from segtrail.run_comparison.paired_statistics import goodness
 from segtrail.run_comparison.paired_values import Pair
