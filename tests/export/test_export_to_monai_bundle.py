@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 Command = Callable[..., Any]
 
@@ -71,8 +73,54 @@ def test_the_bundle_brings_its_code_and_says_where_data_and_weights_come_from(
     }
 
 
-def test_a_run_of_two_stages_is_refused(segtrail: Command, staged_run_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.requirement("EXP-08")
+def test_monai_runs_the_bundle_of_two_stages_and_gives_the_masks_of_the_run(
+    segtrail: Command, staged_run_dir: Path, tmp_path: Path
+) -> None:
     result = segtrail("export", staged_run_dir, "--to", "monai-bundle", "--output", tmp_path)
-    assert result.exit_code == 2
-    assert "has two stages" in result.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert result.exit_code == 0, result.stderr
+    bundle = tmp_path / f"{staged_run_dir.name}_monai_bundle"
+    predictions = sorted((staged_run_dir / "predictions").glob("*.nii.gz"))
+    (tmp_path / "images").mkdir()
+    for mask in predictions:
+        [image] = staged_run_dir.parents[2].rglob(f"imagesTr/{mask.name}")
+        shutil.copy(image, tmp_path / "images")
+    run_monai(
+        bundle,
+        *("run", "--config_file", "configs/inference.json", "--dataset_dir", str(tmp_path / "images")),
+        *("--output_dir", str(tmp_path / "masks")),
+    )
+    for mask in predictions:
+        ours, theirs = nibabel.load(mask), nibabel.load(tmp_path / "masks" / mask.name)
+        np.testing.assert_array_equal(np.asarray(ours.dataobj), np.asarray(theirs.dataobj))
+        np.testing.assert_array_equal(ours.affine, theirs.affine)
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    assert "segtrail" in metadata["required_packages_version"]
+
+
+def test_a_run_with_flips_at_test_time_is_segmented_by_segtrail(
+    segtrail: Command, run_dir: Path, tmp_path: Path
+) -> None:
+    path = run_dir / "checkpoints" / "best.pt"
+    content = torch.load(path, weights_only=True)
+    content["config"]["infer"]["flips"] = [0]
+    torch.save(content, path)
+    result = segtrail("export", run_dir, "--to", "monai-bundle", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    [bundle] = (tmp_path / "out").iterdir()
+    copied = torch.load(bundle / "models" / "run" / "checkpoints" / "best.pt", weights_only=True)
+    assert copied["config"]["infer"]["flips"] == [0]
+    assert "segment_folder" in (bundle / "configs" / "inference.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.requirement("EXP-03")
+@pytest.mark.parametrize("run", ["quick_run_dir", "staged_run_dir"])
+def test_a_bundle_tells_nothing_of_the_machine(
+    segtrail: Command, run: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run_dir: Path = request.getfixturevalue(run)
+    result = segtrail("export", run_dir, "--to", "monai-bundle", "--output", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert str(run_dir.parents[2]).encode() not in path.read_bytes(), path

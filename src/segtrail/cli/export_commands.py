@@ -213,7 +213,7 @@ def _fill(folder: Path, to: Tool, target: Path, data: Path | None, as_json: bool
         from segtrail.export.to_croissant import export_croissant
 
         return export_croissant(folder, target, data)
-    from segtrail.export.to_monai_bundle import export_monai_bundle
+    from segtrail.export.monai_bundle.export_bundle import export_monai_bundle
 
     return export_monai_bundle(folder, target)
 

@@ -1,4 +1,4 @@
-"""A run of one stage as a bundle that MONAI's own command runs, without segtrail."""
+"""What is in a bundle that runs without segtrail: one stage, its steps said in MONAI's transforms."""
 
 import shutil
 from pathlib import Path
@@ -10,70 +10,48 @@ from segtrail.atomic import write_json, write_text
 from segtrail.config.network_schema import OwnNetworkConfig
 from segtrail.config.schema import PreprocessConfig, StageConfig
 from segtrail.errors import InputError
-from segtrail.export.trained_run import TrainedRun, open_trained_run
+from segtrail.export.monai_bundle.data_format import data_format
+from segtrail.export.trained_run import TrainedRun
 from segtrail.networks import fast
 from segtrail.networks.build import NetworkCall, plan_network
 
-_SCHEMA = (
-    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
-)
-_LICENCE = """The code in scripts/ and configs/ is part of segtrail, under the Apache License 2.0:
-https://www.apache.org/licenses/LICENSE-2.0
 
-The weights in models/ were trained on the data that docs/data_license.txt names. Whoever passes them on decides under
-which licence, and looks whether that of the data allows it. For research use only.
-"""
+def can_run_alone(run: TrainedRun) -> bool:
+    """Tell whether MONAI's transforms can do what a run does; they know neither regions nor mirror images."""
+    stages = run.loaded.config.stage_configs()
+    return len(stages) == 1 and not any(config.infer.flips for config in stages.values())
 
 
-def export_monai_bundle(folder: Path, target: Path) -> dict[str, Any]:
-    """Write the network of a run as a MONAI bundle.
+def fill_alone(run: TrainedRun, target: Path) -> tuple[dict[str, Any], str]:
+    """Write network, code and ``configs/inference.json``.
 
     Args:
-        folder: The run folder.
-        target: A new folder.
+        run: A run that can run alone.
+        target: The folder of the bundle, with its folders.
 
     Returns:
-        The content of ``configs/metadata.json``.
+        ``network_data_format`` of the metadata, and how the volumes are gone over, for the reader.
 
     Raises:
-        InputError: The run is not finished, or does something that a bundle without segtrail can't do.
+        InputError: The network is the user's own.
     """
-    run = open_trained_run(folder)
-    config = _only_stage(run)
+    [config] = run.loaded.config.stage_configs().values()
     call = _network_call(run, config)
-    for name in ("configs", "models", "docs", "scripts"):
-        (target / name).mkdir()
     [built] = run.loaded.networks.values()
-    torch.save(
-        {key: value.cpu().contiguous() for key, value in built.network.state_dict().items()},
-        target / "models" / "model.pt",
-    )
-    metadata = _metadata(run, config, call)
-    write_json(target / "configs" / "metadata.json", metadata)
+    state = {key: value.cpu().contiguous() for key, value in built.network.state_dict().items()}
+    torch.save(state, target / "models" / "model.pt")
     write_json(target / "configs" / "inference.json", _inference(run, config, call))
     write_text(target / "scripts" / "__init__.py", "")
     if call.target.startswith("segtrail."):
         shutil.copyfile(Path(fast.__file__), target / "scripts" / "fast.py")
-    write_text(target / "docs" / "README.md", _readme(run, config))
-    write_text(target / "docs" / "data_license.txt", _data_notice(run))
-    write_text(target / "LICENSE", _LICENCE)
-    return metadata
-
-
-def _only_stage(run: TrainedRun) -> StageConfig:
-    stages = run.loaded.config.stage_configs()
-    if len(stages) > 1:
-        raise InputError(
-            f"{run.folder.name} has two stages, whose search for the region MONAI's own transforms can't do. "
-            "`segtrail predict` runs it, and --to onnx exports both networks."
-        )
-    [config] = stages.values()
-    if config.infer.flips:
-        raise InputError(
-            f"{run.folder.name} averages over mirror images (infer.flips), which MONAI's inferers can't do. "
-            "--to onnx exports its network."
-        )
-    return config
+    whole = _is_whole_volume(run, config)
+    how = (
+        f"The volumes are gone over {'at once' if whole else 'in windows'}, as in the run. Spacing: "
+        f"{config.preprocess.spacing} mm; normalisation: {config.preprocess.normalisation}."
+    )
+    sides = [f"{divisor}*n" for divisor in call.size_divisor]
+    pred = {"num_channels": len(run.loaded.labels), "dtype": "float32", "value_range": [0, 1]}
+    return data_format(run, sides, not whole, pred), how
 
 
 def _network_call(run: TrainedRun, config: StageConfig) -> NetworkCall:
@@ -235,87 +213,6 @@ def _transforms_after(run: TrainedRun, config: StageConfig) -> list[dict[str, An
         }
     )
     return steps
-
-
-def _metadata(run: TrainedRun, config: StageConfig, call: NetworkCall) -> dict[str, Any]:
-    environment = run.record.environment
-    channels = {str(number): name for number, name in run.dataset.modality.items()}
-    image = {
-        "type": "image",
-        "format": "magnitude",
-        "modality": ", ".join(channels.values()),
-        "num_channels": run.loaded.n_channels,
-        "spatial_shape": [f"{divisor}*n" for divisor in call.size_divisor],
-        "dtype": "float32",
-        "value_range": [-1e3, 1e3],
-        "is_patch_data": not _is_whole_volume(run, config),
-        "channel_def": channels,
-    }
-    labels = {str(value): name for value, name in run.loaded.labels.items()}
-    return {
-        "schema": _SCHEMA,
-        "version": run.record.segtrail_version,
-        "changelog": {run.record.segtrail_version: f"exported from the run {run.record.run_id}"},
-        "monai_version": str(environment.get("monai", "")),
-        "pytorch_version": str(environment.get("torch", "")).partition("+")[0],
-        "numpy_version": str(environment.get("numpy", "")),
-        "required_packages_version": {
-            "nibabel": str(environment.get("nibabel", "")),
-            "pytorch-ignite": "0.5.0",
-        },
-        "name": run.record.project,
-        "task": f"Segmentation of {', '.join(run.loaded.labels[value] for value in run.loaded.labels if value)}",
-        "description": f"The network of the run {run.record.run_id}, fingerprint {run.fingerprint or 'none'}",
-        "authors": run.record.operator or "not named",
-        "copyright": "see LICENSE",
-        "data_source": run.dataset.name,
-        "data_type": "nifti",
-        "image_classes": ", ".join(channels.values()),
-        "label_classes": ", ".join(f"{value}: {name}" for value, name in labels.items()),
-        "pred_classes": ", ".join(f"{value}: {name}" for value, name in labels.items()),
-        "eval_metrics": {},
-        "intended_use": "For research use only, not for diagnosis or treatment",
-        "references": [],
-        "network_data_format": {
-            "inputs": {"image": image},
-            "outputs": {
-                "pred": {
-                    **image,
-                    "format": "segmentation",
-                    "num_channels": len(labels),
-                    "value_range": [0, 1],
-                    "channel_def": labels,
-                }
-            },
-        },
-    }
-
-
-def _readme(run: TrainedRun, config: StageConfig) -> str:
-    return f"""# {run.record.project}: a MONAI bundle of the run {run.record.run_id}
-
-For research use only. Made by segtrail {run.record.segtrail_version}. It runs without segtrail, on MONAI with
-nibabel and pytorch-ignite (`pip install "monai[nibabel,ignite,fire]"`). In the folder of the bundle:
-
-```bash
-python -m monai.bundle run --config_file configs/inference.json --dataset_dir IMAGES --output_dir PREDICTIONS
-```
-
-`IMAGES` is a folder of NIfTI files. Their label maps come to `PREDICTIONS`, on the images' own grids.
-
-The volumes are gone over {"at once" if _is_whole_volume(run, config) else "in windows"}, as in the run. Spacing:
-{config.preprocess.spacing} mm; normalisation: {config.preprocess.normalisation}.
-Fingerprint of the run: {run.fingerprint or "none, it is not sealed"}.
-"""
-
-
-def _data_notice(run: TrainedRun) -> str:
-    data = run.dataset
-    return (
-        f"Data: {data.name or 'not named'}\nRelease: {data.release or 'not named'}\n"
-        f"Reference: {data.reference or 'not named'}\nLicence: {data.licence or 'not named'}\n"
-        f"Fingerprint: {data.fingerprint}\n"
-    )
 
 
 def _plain(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Runs as bundles that MONAI's own command runs."""
