@@ -4,9 +4,11 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from browser import chromium_path, open_page, started_browser, started_server
+from axe_playwright_python.sync_playwright import Axe
+from browser import PATIENCE_MS, chromium_path, open_page, started_browser, started_server
 from playwright.sync_api import Browser, expect
 from test_comparison_page import copy_under_another_id
 from web_site import copy_of_output_root
@@ -73,6 +75,29 @@ def test_no_page_is_wider_than_the_screen(browser: Browser, address: str, width:
     for path in ("/", "/runs/run_20250101_000000", "/compare"):
         page, _ = open_page(browser, f"{address}{path}", width)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.requirement("WEB-06")
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_that_keeps_a_reader_out(
+    browser: Browser, address: str, runs: Path, colours: Literal["light", "dark"]
+) -> None:
+    first, second = "run_20250101_000000", "run_20250102_000000"
+    case = json.loads((runs / first / "dataset_summary.json").read_text(encoding="utf-8"))["cases"][0]["case"]
+    pages = (
+        "/",
+        f"/runs/{first}",
+        f"/runs/{first}/cases/{case}",
+        f"/compare?run={first}&run={second}",
+        "/none",
+    )
+    page = browser.new_page(color_scheme=colours)
+    page.set_default_timeout(PATIENCE_MS)
+    for path in pages:
+        page.goto(f"{address}{path}")
+        found = Axe().run(page).response
+        assert [(path, fault["id"], fault["help"]) for fault in found["violations"]] == []
+        assert "color-contrast" in {rule["id"] for rule in found["passes"]}
 
 
 @needs_viewer

@@ -33,6 +33,8 @@ class TrackingServer:
     def __init__(self, uri: str, artifact_root: str | None = None) -> None:
         require_server(uri)
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # The addresses that it prints begin with pictures, which not every terminal can write.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         for name, value in _PATIENCE.items():
             os.environ.setdefault(name, value)
         tracking = import_extra("mlflow.tracking", "mlflow")
