@@ -1,5 +1,6 @@
 """Crates of runs, read back with the library for them."""
 
+import errno
 import getpass
 import hashlib
 import json
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from run_copies import copy_run
+from segtrail.export.ro_crate.run_files import RunFile
 
 Command = Callable[..., Any]
 ADDED = ("addenda", "evaluations")
@@ -89,6 +91,17 @@ def test_the_crate_tells_how_the_run_came_about(folder: Path, named_run_dir: Pat
     assert {"checkpoints/best.pt", "metrics_cases.csv", "history.csv", "report.pdf"} <= {
         entity["name"] for entity in action["result"]
     }
+
+
+def test_environment_variables_on_record_are_told(segtrail: Command, run_dir: Path, tmp_path: Path) -> None:
+    change_state(run_dir)
+    place = run_dir / "provenance" / "provenance.json"
+    provenance = json.loads(place.read_text(encoding="utf-8"))
+    provenance["machine"]["environment_variables"] = {"OMP_NUM_THREADS": "3", "MKL_CBWR": "AVX2"}
+    place.write_text(json.dumps(provenance), encoding="utf-8")
+    [action] = read_crate(export(segtrail, run_dir, tmp_path / "out")).get_by_type("CreateAction")
+    told = {variable["name"]: variable["value"] for variable in action["environment"]}
+    assert told == {"OMP_NUM_THREADS": "3", "MKL_CBWR": "AVX2"}
 
 
 @pytest.mark.requirement("EXP-09")
@@ -214,6 +227,9 @@ def test_the_record_of_another_program_names_that_program(
     assert action["object"]["subjectOf"]["name"] == "data_files.csv"
     hashed = hashlib.sha256((record / "data_files.csv").read_bytes()).hexdigest()
     assert action["object"]["identifier"] == f"sha256:{hashed}"
+    told = (folder / "ro-crate-metadata.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in told
+    assert sys.executable not in told
     assert "recorded by segtrail" in read_crate(folder).root_dataset["description"]
 
 
@@ -260,6 +276,30 @@ def test_a_disk_without_room_is_told_before_anything_is_copied(
     result = segtrail("export", named_run_dir, "--to", "ro-crate", "--output", tmp_path / "out")
     assert result.exit_code == 2
     assert "GB will be needed" in result.stderr
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    segtrail: Command, named_run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("segtrail.export.ro_crate.export_crate.copy_and_hash", fail)
+    result = segtrail("export", named_run_dir, "--to", "ro-crate", "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "can't be copied: No space left on device. No part of a crate was left." in result.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_that_goes_away_meanwhile_is_named(
+    segtrail: Command, named_run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = RunFile("train_log.tmp2", "record", "A file.", "text/plain")
+    monkeypatch.setattr("segtrail.export.ro_crate.export_crate.room_of_crate", lambda _: 0)
+    monkeypatch.setattr("segtrail.export.ro_crate.export_crate.list_run_files", lambda _: [gone])
+    result = segtrail("export", named_run_dir, "--to", "ro-crate", "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "train_log.tmp2, a file of the run, went away while it was copied" in result.stderr
 
 
 def test_without_the_package_the_sentence_names_the_extra_of_crates(

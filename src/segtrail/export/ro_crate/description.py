@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from segtrail.report.dataset_schema import DatasetSummary
 from segtrail.report.record_schema import RunRecord
@@ -12,8 +13,8 @@ from segtrail.report.run_contents import RunContents
 VERSION = "1.1"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _PROFILE_VERSION = "0.5"
-# A property that the profile takes from the vocabulary of its family, since that of RO-Crate 1.1 has none.
-TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+# Properties that the profile takes from the vocabulary of its family, since that of RO-Crate 1.1 has none of them.
+TERMS = {name: f"https://w3id.org/ro/terms/workflow-run#{name}" for name in ("environment", "sha256")}
 _STATUS = {
     "finished": "http://schema.org/CompletedActionStatus",
     "failed": "http://schema.org/FailedActionStatus",
@@ -66,14 +67,15 @@ def root_properties(contents: RunContents) -> dict[str, Any]:
     return told | ({"identifier": f"sha256:{contents.fingerprint}"} if contents.fingerprint else {})
 
 
-def action_properties(run: RunRecord, inputs: Sequence[str], results: Sequence[str]) -> dict[str, Any]:
+def action_properties(contents: RunContents, inputs: Sequence[str], results: Sequence[str]) -> dict[str, Any]:
     """Describe the training.
 
     Args:
-        run: Its record.
+        contents: The run.
         inputs: ``@id`` of what it read.
         results: ``@id`` of what it made.
     """
+    run = contents.run
     told: dict[str, Any] = {
         "@type": "CreateAction",
         "name": f"Training of {run.run_id}",
@@ -82,6 +84,7 @@ def action_properties(run: RunRecord, inputs: Sequence[str], results: Sequence[s
         "instrument": {"@id": PROGRAM},
         "object": references(inputs),
         "result": references(results),
+        "environment": references([_variable_id(name) for name in _environment(contents)]),
     }
     if run.ended_utc is not None:
         told["endTime"] = _time(run.ended_utc)
@@ -95,7 +98,7 @@ def action_properties(run: RunRecord, inputs: Sequence[str], results: Sequence[s
 
 
 def contextual_entities(contents: RunContents, files: Mapping[str, str]) -> Iterator[Described]:
-    """Describe what is not in the crate: program, packages, data set, licences, person, profile.
+    """Describe what is not in the crate: program, packages, data set, licences, person, variables, profile.
 
     Args:
         contents: The run.
@@ -110,6 +113,8 @@ def contextual_entities(contents: RunContents, files: Mapping[str, str]) -> Iter
     if run.operator:
         yield Described(PERSON, {"@type": "Person", "name": run.operator})
     yield from _data_set(contents, files)
+    for name, value in _environment(contents).items():
+        yield Described(_variable_id(name), {"@type": "PropertyValue", "name": name, "value": value})
 
 
 def has_data_set(contents: RunContents) -> bool:
@@ -122,6 +127,16 @@ def references(ids: Sequence[str]) -> Any:
     """Refer to entities: RO-Crate 1.1 wants a single one without a list around it."""
     found = [{"@id": one} for one in ids]
     return found[0] if len(found) == 1 else found
+
+
+def _environment(contents: RunContents) -> Mapping[str, str]:
+    """Return the environment variables on record, which change what is computed."""
+    machine = contents.provenance.machine if contents.provenance else None
+    return machine.environment_variables if machine else {}
+
+
+def _variable_id(name: str) -> str:
+    return f"#environment-{quote(name)}"
 
 
 def _purpose(run: RunRecord) -> str:

@@ -119,7 +119,7 @@ class _Crate:
         for described in contextual_entities(self._contents, self._ids):
             self._crate.add(contextual(self._crate, described.id, properties=dict(described.properties)))
         inputs = [*self._inputs, *([DATA_SET] if has_data_set(self._contents) else [])]
-        action = action_properties(self._contents.run, inputs, self._results)
+        action = action_properties(self._contents, inputs, self._results)
         self._crate.add(contextual(self._crate, ACTION, properties=action))
         for key, value in root_properties(self._contents).items():
             self._crate.root_dataset[key] = value
