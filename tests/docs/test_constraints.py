@@ -32,7 +32,18 @@ def needed(package: str, extras: set[str], seen: set[str]) -> set[str]:
 def test_every_package_that_comes_along_is_pinned() -> None:
     found = needed(
         "segtrail",
-        {"", "test", "sign", "serve", "mlflow", "onnx", "monai-bundle", "tensorboard", "croissant"},
+        {
+            "",
+            "test",
+            "sign",
+            "serve",
+            "mlflow",
+            "onnx",
+            "monai-bundle",
+            "tensorboard",
+            "croissant",
+            "ro-crate",
+        },
         {"segtrail"},
     ) - {"segtrail"}
     assert sorted(found - set(pins())) == []

@@ -29,9 +29,7 @@ def test_every_key_of_share_json_is_explained() -> None:
 def test_every_option_is_explained(segtrail: Command) -> None:
     options = set(re.findall(r"--[a-z][a-z-]+", segtrail("export", "--help").stdout))
     pages = PAGE + (DOCS / "export.md").read_text(encoding="utf-8")
-    assert {option for option in options - {"--help", "--output-root"} if f"`{option}" not in pages} == {
-        "--share"
-    }
+    assert {option for option in options - {"--help", "--output-root"} if f"`{option}" not in pages} == set()
 
 
 def test_every_file_that_is_known_to_stay_is_named() -> None:

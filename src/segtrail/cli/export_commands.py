@@ -20,6 +20,7 @@ class Tool(StrEnum):
     MONAI_BUNDLE = "monai-bundle"
     TENSORBOARD = "tensorboard"
     CROISSANT = "croissant"
+    RO_CRATE = "ro-crate"
 
 
 _WITH_DATA = frozenset({Tool.ONNX, Tool.CROISSANT})
@@ -190,13 +191,23 @@ def _to_folder(
     def fill(target: Path) -> dict[str, Any]:
         return _fill(folder, to, target, data, as_json)
 
-    made = make_folder(output, f"{folder.name}_{to.replace('-', '_')}", folder, fill)
+    name = f"{folder.name}_{to.replace('-', '_')}"
+    made = make_folder(output, name, folder, fill, _room_bytes(folder, to))
     if as_json:
         told = {"to": str(to), "run_id": folder.name, "folder": str(made.path), "written": made.is_new}
         print_json({"schema_version": 1, **told, "facts": made.facts}, answers)
     else:
         there = "" if made.is_new else " (it was there already, and is the same)"
         typer.echo(f"{made.path}{there}")
+
+
+def _room_bytes(folder: Path, to: Tool) -> int:
+    """Return the room that an export takes which copies the run; the others are small."""
+    if to is not Tool.RO_CRATE:
+        return 0
+    from segtrail.export.ro_crate.export_crate import room_of_crate
+
+    return room_of_crate(folder)
 
 
 def _fill(folder: Path, to: Tool, target: Path, data: Path | None, as_json: bool) -> dict[str, Any]:
@@ -213,6 +224,10 @@ def _fill(folder: Path, to: Tool, target: Path, data: Path | None, as_json: bool
         from segtrail.export.to_croissant import export_croissant
 
         return export_croissant(folder, target, data)
+    if to is Tool.RO_CRATE:
+        from segtrail.export.ro_crate.export_crate import export_ro_crate
+
+        return export_ro_crate(folder, target)
     from segtrail.export.monai_bundle.export_bundle import export_monai_bundle
 
     return export_monai_bundle(folder, target)

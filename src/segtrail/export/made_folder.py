@@ -9,6 +9,7 @@ from typing import Any
 
 from segtrail.errors import InputError
 from segtrail.record.disk import require_writable
+from segtrail.record.hashing import hash_file
 from segtrail.record.manifest import LEFT_BY_SYSTEMS
 
 # What the small files of an export and the file system itself take.
@@ -88,10 +89,11 @@ def is_there(target: Path, made: Path, apart: str | None = None) -> bool:
     return True
 
 
-def _contents_of(folder: Path, apart: str | None) -> dict[str, bytes]:
+def _contents_of(folder: Path, apart: str | None) -> dict[str, str]:
+    """Return the hash of each file by its path; checkpoints may be larger than memory."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {
-        name: path.read_bytes()
+        name: hash_file(path)
         for name, path in files.items()
         if path.name not in LEFT_BY_SYSTEMS and (apart is None or not name.startswith(f"{apart}/"))
     }

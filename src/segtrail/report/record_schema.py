@@ -77,9 +77,16 @@ class Repository(RecordPart):
     patch: str | None = None
 
 
+class Machine(RecordPart):
+    """The machine; environment variables are those that change what is computed."""
+
+    environment_variables: dict[str, str] = Field(default_factory=dict)
+
+
 class Provenance(RecordPart):
     """provenance/provenance.json."""
 
+    machine: Machine | None = None
     program_repository: Repository | None = None
     working_repository: Repository | None = None
     gaps: list[str] = Field(default_factory=list)
