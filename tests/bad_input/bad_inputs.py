@@ -1575,6 +1575,109 @@ COMPARISON: list[BadInput] = [
 ]
 
 
+def _runs(*arguments: object) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        bench.run()
+        return ["runs", *arguments, "--output-root", bench.outputs]
+
+    return arrange
+
+
+SEARCH = [
+    BadInput("no run is there", "runs", "There is no run in", 2, lambda b: ["runs", "--output-root", b.home]),
+    BadInput(
+        "a comparison without a value", "runs", "The search has dice> without a value", 2, _runs("dice>")
+    ),
+    BadInput("a number that is none", "runs", "expected a number", 2, _runs("dice>good")),
+    BadInput("a time that is none", "runs", "expected a time in UTC", 2, _runs("since=yesterday")),
+    BadInput(
+        "a quotation mark alone",
+        "runs",
+        "a quotation mark stands alone or within a word",
+        2,
+        _runs('"rotation'),
+    ),
+    BadInput("blanks around a sign", "runs", "has no column before it", 2, _runs("dice", "> 0.8")),
+    BadInput("only signs", "runs", "neither a letter nor a digit", 2, _runs("?!")),
+    BadInput("two formats", "runs", "only one of them is made", 2, _runs("--json", "--csv", "runs.csv")),
+]
+
+
+def _export(to: str, *options: str) -> Callable[[Bench], list[object]]:
+    return lambda bench: ["export", bench.run(), "--to", to, *options]
+
+
+def _export_without(name: str, to: str) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        (bench.run() / name).unlink()
+        return ["export", bench.run(), "--to", to, "--output", "exports"]
+
+    return arrange
+
+
+def _export_unfinished(to: str) -> Callable[[Bench], list[object]]:
+    def arrange(bench: Bench) -> list[object]:
+        _replace_in('"status": "finished"', '"status": "interrupted"')(bench.run() / "run.json")
+        return ["export", bench.run(), "--to", to, "--output", "exports"]
+
+    return arrange
+
+
+def _export_over_another_folder(bench: Bench) -> list[object]:
+    there = bench.home / "exports" / f"{bench.finished_run.name}_croissant"
+    there.mkdir(parents=True)
+    (there / "mine.txt").write_text("mine", encoding="utf-8")
+    return ["export", bench.run(), "--to", "croissant", "--output", "exports"]
+
+
+EXPORTS = [
+    BadInput(
+        "neither a tool nor --share",
+        "export",
+        "What is to be made of the run?",
+        2,
+        lambda b: ["export", b.run()],
+    ),
+    BadInput(
+        "an unknown tool", "export", "'wandb' is not one of", 2, _export("wandb", "--output", "exports")
+    ),
+    BadInput("no place for it", "export", "Name a folder with --output DIR", 2, _export("onnx")),
+    BadInput(
+        *("a place in the run", "export", "lies in the run itself", 2),
+        lambda bench: ["export", bench.run(), "--to", "ro-crate", "--output", bench.run()],
+    ),
+    BadInput("something else is there", "export", "holds something else", 2, _export_over_another_folder),
+    BadInput(
+        *("an option of another tool", "export", "goes with --to mlflow alone", 2),
+        _export("onnx", "--output", "exports", "--tracking-uri", "http://localhost:5000"),
+    ),
+    BadInput(
+        *("no such run", "export", "neither a run folder nor the ID of a run", 2),
+        lambda _: ["export", "nowhere", "--to", "mlflow", "--tracking-uri", "sqlite:///mlflow.db"],
+    ),
+    BadInput("a store of plain files", "export", "MLflow", 2, _export("mlflow", "--tracking-uri", "mlruns")),
+    BadInput("a run that is not finished", "export", "is not exported", 2, _export_unfinished("onnx")),
+    BadInput("a run that is not finished", "export", "may go on", 2, _export_unfinished("tensorboard")),
+    BadInput(
+        *("no weights", "export", "there is no network to export", 2),
+        _export_without("checkpoints/best.pt", "monai-bundle"),
+    ),
+    BadInput(
+        *("no summary of the data", "export", "which files it was trained on", 2),
+        _export_without("dataset_summary.json", "croissant"),
+    ),
+    BadInput(
+        *("a file of a sealed run is missing", "export", "not those on record", 1),
+        _export_without("history.csv", "ro-crate"),
+    ),
+    BadInput(
+        *("a full disk", "export", "can't be copied", 2),
+        _export("ro-crate", "--output", "exports"),
+        setting=2000,
+    ),
+]
+
+
 def _double_last_line(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines, lines[-1]]) + "\n", encoding="utf-8")
@@ -1594,6 +1697,8 @@ GROUPS = {
     "Experiment log": EXPERIMENTS,
     "Trainings of other programs": RECORDED,
     "Comparison": COMPARISON,
+    "Search of runs": SEARCH,
+    "Exports": EXPORTS,
     "Disk and rights": DISK_AND_RIGHTS,
 }
 
