@@ -15,6 +15,9 @@ from segtrail.export.trained_run import TrainedRun
 from segtrail.networks import fast
 from segtrail.networks.build import NetworkCall, plan_network
 
+# No intensity, and a number of single precision: marks what lies outside of a volume.
+_OUTSIDE = -3.1e38
+
 
 def can_run_alone(run: TrainedRun) -> bool:
     """Tell whether MONAI's transforms can do what a run does; they know neither regions nor mirror images."""
@@ -131,13 +134,20 @@ def _transforms_before(run: TrainedRun, config: StageConfig, call: NetworkCall) 
         },
         *_normalisation(config.preprocess),
     ]
-    padding = {"mode": "minimum", "method": "end"}
+    return [*steps, *_padding(run, config, call)]
+
+
+def _padding(run: TrainedRun, config: StageConfig, call: NetworkCall) -> list[dict[str, Any]]:
+    """Fill up with each channel's lowest value, which MONAI's own modes can't: they take that of a line."""
+    marked = {"keys": "image", "mode": "constant", "value": _OUTSIDE, "method": "end"}
     if _is_whole_volume(run, config):
-        steps.append({"_target_": "DivisiblePadd", "keys": "image", "k": list(call.size_divisor), **padding})
+        pad = {"_target_": "DivisiblePadd", "k": list(call.size_divisor), **marked}
     else:
         window = list(config.infer.roi_size or config.patch.patch_size or ())
-        steps.append({"_target_": "SpatialPadd", "keys": "image", "spatial_size": window, **padding})
-    return steps
+        pad = {"_target_": "SpatialPadd", "spatial_size": window, **marked}
+    lowest = "torch.where(image > -3e38, image, 3e38).amin(dim=(1, 2, 3), keepdim=True)"
+    fill = f"$lambda image: torch.where(image > -3e38, image, {lowest})"
+    return [pad, {"_target_": "Lambdad", "keys": "image", "func": fill}]
 
 
 def _normalisation(config: PreprocessConfig) -> list[dict[str, Any]]:
