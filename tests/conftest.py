@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
+import drawn_once
 import permissions
 
 # Where several processes test beside each other, each computes on one thread, or they would wait for one another.
@@ -142,6 +143,12 @@ def no_key_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def no_index_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the cache of whoever runs the tests as it is."""
     monkeypatch.setattr("segtrail.run_index.database.user_cache_path", lambda *_, **__: tmp_path / "cache")
+
+
+@pytest.fixture(autouse=True)
+def pictures_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no picture again that a test before has drawn; tests/report does."""
+    drawn_once.draw_once(monkeypatch)
 
 
 @pytest.fixture
