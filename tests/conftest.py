@@ -195,6 +195,16 @@ def tiny_config(tmp_path: Path, make_dataset: Callable[..., DecathlonFolder]) ->
 
 
 @pytest.fixture(scope="session")
+def kept_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration file for four balls, for runs of several tests; no test may change it, its data or its runs."""
+    folder = tmp_path_factory.mktemp("kept")
+    data = DecathlonFolder(folder / "data")
+    for number in range(4):
+        data.add_case(f"case_{number}")
+    return write_tiny_config(folder, data.root, folder / "outputs")
+
+
+@pytest.fixture(scope="session")
 def quick_run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run that tests may read and must not change."""
     from segtrail.config.load import load_config
@@ -299,17 +309,27 @@ def staged_run_dir(staged_data: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished_cv_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_cv_dir(kept_config: Path) -> Path:
     """A finished cross-validation of two folds that tests may read and must not change."""
     from segtrail.config.load import load_config
     from segtrail.cross_validation.cross_validate import cross_validate
     from segtrail.progress import Narrator
 
-    folder = tmp_path_factory.mktemp("cross_validated")
-    data = DecathlonFolder(folder / "data")
-    for number in range(4):
-        data.add_case(f"case_{number}")
-    config = write_tiny_config(folder, data.root, folder / "outputs")
-    changes = ["split.val=null", "train.max_epochs=1", "report.enabled=false"]
-    command = ["segtrail", "cv", str(config), *changes, "--folds", "2"]
-    return cross_validate(load_config(config, changes), 2, Narrator(), "a note", command).folder.path
+    outputs = kept_config.parent / "cross_validated"
+    changes = ["split.val=null", "train.max_epochs=1", "report.enabled=false", f"paths.output_root={outputs}"]
+    command = ["segtrail", "cv", str(kept_config), *changes, "--folds", "2"]
+    return cross_validate(load_config(kept_config, changes), 2, Narrator(), "a note", command).folder.path
+
+
+@pytest.fixture(scope="session")
+def finished_seeds_dir(kept_config: Path) -> Path:
+    """A finished series of two seeds that tests may read and must not change."""
+    from segtrail.cli import main
+
+    outputs = kept_config.parent / "seeds"
+    changes = ["report.enabled=false", "train.seed=3", f"paths.output_root={outputs}"]
+    with pytest.raises(SystemExit) as ended:
+        main(["seeds", str(kept_config), *changes, "--n", "2", "--note", "a note"])
+    assert not ended.value.code
+    (series,) = (outputs / "seeds").iterdir()
+    return Path(series)
