@@ -145,10 +145,16 @@ def no_index_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("segtrail.run_index.database.user_cache_path", lambda *_, **__: tmp_path / "cache")
 
 
+@pytest.fixture
+def drawn_anew() -> None:
+    """Have this test draw all its pictures, also those that a test before has drawn."""
+
+
 @pytest.fixture(autouse=True)
-def pictures_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no picture again that a test before has drawn; tests/report does."""
-    drawn_once.draw_once(monkeypatch)
+def pictures_drawn_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no picture again that a test before has drawn."""
+    if "drawn_anew" not in request.fixturenames:
+        drawn_once.draw_once(monkeypatch)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Pictures that many tests have drawn from the very same numbers, drawn once.
 
-Most tests train on the same balls, and two thirds of such a training went into pictures that no test but those of
-tests/report looks at; there, and where a test draws by itself, all is drawn anew.
+Most tests train on the same balls or make a report of the same run, and most of their time went into pictures that few
+of them look at. A test that draws by itself, or that compares what was drawn twice, has the fixture ``drawn_anew``.
 """
 
 import hashlib
@@ -19,7 +19,15 @@ _DRAWN_WHERE = {
     "segtrail.report.surface_panel": ["_render"],
     "segtrail.report.sections.calibration": ["draw_calibration"],
     "segtrail.report.sections.data": ["draw_properties"],
+    "segtrail.report.sections.groups": ["draw_distributions"],
+    "segtrail.report.sections.regions": ["draw_regions"],
     "segtrail.report.sections.spread": ["draw_agreement", "draw_distributions"],
+    "segtrail.report.sections.training": [
+        "draw_helper_losses",
+        "draw_learning_rate",
+        "draw_losses",
+        "draw_validation",
+    ],
 }
 _MOST_KEPT = 200
 _kept: dict[str, Any] = {}

@@ -28,11 +28,6 @@ _DEFINITIONS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def pictures_drawn_once() -> None:
-    """Draw every picture anew, for these tests look at them."""
-
-
 class RunFolder:
     """A synthetic run folder whose files can be changed, removed or damaged."""
 

@@ -174,12 +174,14 @@ def test_data_checks_definitions_and_configuration_stand_in_the_report(make_run)
     assert "train.max_epochs 6" in text
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_the_same_run_gives_the_same_bytes(make_run):
     run = make_run()
     first = make_report(run.path).read_bytes()
     assert make_report(run.path).read_bytes() == first
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_the_time_the_report_took_does_not_change_it(make_run):
     run = make_run()
     first = make_report(run.path).read_bytes()
