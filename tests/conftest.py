@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
+import drawn_once
 import permissions
 
 # Where several processes test beside each other, each computes on one thread, or they would wait for one another.
@@ -145,6 +146,18 @@ def no_index_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
+def drawn_anew() -> None:
+    """Have this test draw all its pictures, also those that a test before has drawn."""
+
+
+@pytest.fixture(autouse=True)
+def pictures_drawn_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no picture again that a test before has drawn."""
+    if "drawn_anew" not in request.fixturenames:
+        drawn_once.draw_once(monkeypatch)
+
+
+@pytest.fixture
 def segtrail(capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
     """Run a segtrail command in this process."""
     from segtrail.cli import main
@@ -185,6 +198,16 @@ def write_tiny_config(folder: Path, data_root: Path, output_root: Path) -> Path:
 def tiny_config(tmp_path: Path, make_dataset: Callable[..., DecathlonFolder]) -> Path:
     """A configuration file for four balls; runs come to ``tmp_path/outputs``."""
     return write_tiny_config(tmp_path, make_dataset().root, tmp_path / "outputs")
+
+
+@pytest.fixture(scope="session")
+def kept_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration file for four balls, for runs of several tests; no test may change it, its data or its runs."""
+    folder = tmp_path_factory.mktemp("kept")
+    data = DecathlonFolder(folder / "data")
+    for number in range(4):
+        data.add_case(f"case_{number}")
+    return write_tiny_config(folder, data.root, folder / "outputs")
 
 
 @pytest.fixture(scope="session")
@@ -292,17 +315,27 @@ def staged_run_dir(staged_data: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished_cv_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_cv_dir(kept_config: Path) -> Path:
     """A finished cross-validation of two folds that tests may read and must not change."""
     from segtrail.config.load import load_config
     from segtrail.cross_validation.cross_validate import cross_validate
     from segtrail.progress import Narrator
 
-    folder = tmp_path_factory.mktemp("cross_validated")
-    data = DecathlonFolder(folder / "data")
-    for number in range(4):
-        data.add_case(f"case_{number}")
-    config = write_tiny_config(folder, data.root, folder / "outputs")
-    changes = ["split.val=null", "train.max_epochs=1", "report.enabled=false"]
-    command = ["segtrail", "cv", str(config), *changes, "--folds", "2"]
-    return cross_validate(load_config(config, changes), 2, Narrator(), "a note", command).folder.path
+    outputs = kept_config.parent / "cross_validated"
+    changes = ["split.val=null", "train.max_epochs=1", "report.enabled=false", f"paths.output_root={outputs}"]
+    command = ["segtrail", "cv", str(kept_config), *changes, "--folds", "2"]
+    return cross_validate(load_config(kept_config, changes), 2, Narrator(), "a note", command).folder.path
+
+
+@pytest.fixture(scope="session")
+def finished_seeds_dir(kept_config: Path) -> Path:
+    """A finished series of two seeds that tests may read and must not change."""
+    from segtrail.cli import main
+
+    outputs = kept_config.parent / "seeds"
+    changes = ["report.enabled=false", "train.seed=3", f"paths.output_root={outputs}"]
+    with pytest.raises(SystemExit) as ended:
+        main(["seeds", str(kept_config), *changes, "--n", "2", "--note", "a note"])
+    assert not ended.value.code
+    (series,) = (outputs / "seeds").iterdir()
+    return Path(series)

@@ -289,6 +289,7 @@ def test_a_sealed_run_is_read_only(quick_run_dir: Path) -> None:
         (quick_run_dir / "predictions" / "more.nii.gz").touch()
 
 
+@pytest.mark.usefixtures("drawn_anew")
 @pytest.mark.requirement("REC-07")
 def test_a_report_made_again_is_the_same_file(run: Path, segtrail: Command) -> None:
     answer = json.loads(segtrail("report", run, "--json").stdout)

@@ -17,6 +17,7 @@ import torch
 
 from run_copies import copy_run
 from segtrail import atomic
+from segtrail.cli import main
 from segtrail.errors import TrainingFailed
 from segtrail.experiment import resume_run, seal_run
 from segtrail.record.seal import read_seal
@@ -24,7 +25,7 @@ from segtrail.training import loop
 
 Command = Callable[..., Any]
 MEASURED = ("seconds", "patches_per_second", "peak_memory_mb")
-SMALL_STAGES = ("stages.coarse.train.max_epochs=4", "stages.fine.train.max_epochs=3", "report.enabled=false")
+SMALL_STAGES = ("stages.coarse.train.max_epochs=2", "stages.fine.train.max_epochs=2", "report.enabled=false")
 
 
 class Killed(BaseException):
@@ -160,7 +161,7 @@ def test_a_run_killed_at_any_write_ends_the_same(
 
 
 @pytest.mark.requirement("TRN-03")
-@pytest.mark.parametrize(("every", "least"), [(61, 1), pytest.param(23, 5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("every", "least"), [(48, 1), pytest.param(18, 5, marks=pytest.mark.slow)])
 def test_a_run_of_two_stages_killed_in_any_of_them_ends_the_same(
     tmp_path: Path,
     staged_config: Path,
@@ -169,7 +170,8 @@ def test_a_run_of_two_stages_killed_in_any_of_them_ends_the_same(
     every: int,
     least: int,
 ) -> None:
-    command = (staged_config, *SMALL_STAGES, "train.checkpoint_every.steps=5")
+    small = (*SMALL_STAGES, "patch.patches_per_case=4")
+    command = (staged_config, *small, "train.checkpoint_every.steps=2")
     assert kill_at_each(tmp_path, segtrail, monkeypatch, every, *command) > least
 
 
@@ -189,11 +191,33 @@ def test_any_number_of_workers_goes_on_in_the_middle_of_an_epoch(
 
 
 @pytest.fixture
-def interrupted(
+def interrupted_here(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """A run that was interrupted in its second epoch."""
+    """A run that was interrupted in its second epoch, on data in ``tmp_path/data``."""
     interrupt(segtrail, monkeypatch, 5, tiny_config, "report.enabled=false")
+    return only_run(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def interrupted_outputs(kept_config: Path) -> Path:
+    """The output folder of a run that was interrupted in its second epoch, which no test may change."""
+
+    def command(*arguments: object) -> SimpleNamespace:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return SimpleNamespace(exit_code=ended.value.code)
+
+    outputs = kept_config.parent / "interrupted"
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(command, patch, 5, kept_config, "report.enabled=false", f"paths.output_root={outputs}")
+    return outputs
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, interrupted_outputs: Path) -> Path:
+    """A copy of a run that was interrupted in its second epoch; its data are not the test's to change."""
+    shutil.copytree(interrupted_outputs, tmp_path / "outputs")
     return only_run(tmp_path)
 
 
@@ -257,10 +281,10 @@ def test_what_goes_on_under_other_conditions_is_marked_for_good(interrupted: Pat
     assert "Warning: it does not go on as it began: device threads (was 7, is 1)." in log
 
 
-def test_changed_data_are_refused(tmp_path: Path, interrupted: Path, segtrail: Command) -> None:
+def test_changed_data_are_refused(tmp_path: Path, interrupted_here: Path, segtrail: Command) -> None:
     data = tmp_path / "data"
     shutil.copy(data / "labelsTr" / "case_1.nii.gz", data / "labelsTr" / "case_0.nii.gz")
-    result = segtrail("resume", interrupted)
+    result = segtrail("resume", interrupted_here)
     assert result.exit_code == 2
     assert "data (was " in result.stderr
 
@@ -450,17 +474,20 @@ def interrupted_in_second_stage(
     return only_run(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["coarse", "coarse_fold1"])
 def test_a_network_that_finds_regions_and_is_gone_is_missed(
-    interrupted_in_second_stage: Path, segtrail: Command, name: str
+    interrupted_in_second_stage: Path, segtrail: Command
 ) -> None:
     run = interrupted_in_second_stage
-    (run / "checkpoints" / "finders" / f"{name}.pt").unlink()
-    before = result_files(run)
-    result = segtrail("resume", run)
-    assert result.exit_code == 2
-    assert f"checkpoints/finders/{name}.pt is missing" in result.stderr
-    assert result_files(run) == before
+    for name in ("coarse", "coarse_fold1"):
+        network = run / "checkpoints" / "finders" / f"{name}.pt"
+        content = network.read_bytes()
+        network.unlink()
+        before = result_files(run)
+        result = segtrail("resume", run)
+        assert result.exit_code == 2
+        assert f"checkpoints/finders/{name}.pt is missing" in result.stderr
+        assert result_files(run) == before
+        network.write_bytes(content)
 
 
 def test_folders_that_a_stopped_evaluation_left_are_not_sealed(interrupted: Path, segtrail: Command) -> None:
@@ -476,12 +503,12 @@ def test_a_report_that_was_made_by_hand_is_sealed_too(interrupted: Path, segtrai
 
 
 def test_a_run_with_other_line_ends_goes_on_and_is_extended(
-    interrupted: Path, tmp_path: Path, segtrail: Command
+    interrupted_here: Path, tmp_path: Path, segtrail: Command
 ) -> None:
-    give_other_line_ends(interrupted)
-    assert segtrail("resume", interrupted).exit_code == 0
-    assert segtrail("verify", interrupted).exit_code == 0
-    copy = copy_run(interrupted, tmp_path / "copy" / "runs" / interrupted.name)
+    give_other_line_ends(interrupted_here)
+    assert segtrail("resume", interrupted_here).exit_code == 0
+    assert segtrail("verify", interrupted_here).exit_code == 0
+    copy = copy_run(interrupted_here, tmp_path / "copy" / "runs" / interrupted_here.name)
     give_other_line_ends(copy)
     answer = segtrail("resume", copy, "train.max_epochs=3", "--data", tmp_path / "data", "--json")
     assert answer.exit_code == 0, answer.stderr
@@ -542,9 +569,9 @@ def test_what_a_kill_left_half_written_is_not_sealed(
 
 
 def test_a_run_goes_on_where_its_data_and_its_folder_were_moved_to(
-    tmp_path: Path, interrupted: Path, segtrail: Command
+    tmp_path: Path, interrupted_here: Path, segtrail: Command
 ) -> None:
-    moved = shutil.move(interrupted, tmp_path / "elsewhere" / "runs" / interrupted.name)
+    moved = shutil.move(interrupted_here, tmp_path / "elsewhere" / "runs" / interrupted_here.name)
     data = shutil.move(tmp_path / "data", tmp_path / "moved_data")
     assert segtrail("resume", moved, "--data", data).exit_code == 0
     assert read_state(Path(moved))["status"] == "finished"

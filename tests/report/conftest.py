@@ -3,11 +3,13 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from made_reports import make_report
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -338,25 +340,31 @@ class RunFolder:
         self.change_json("examples/examples.json", examples=content["examples"])
 
 
+def _make_run(
+    folder: Path, n_train: int = 8, n_val: int = 4, n_test: int = 0, classes: Sequence[str] = ("left atrium",)
+) -> RunFolder:
+    sides = ["train"] * n_train + ["val"] * n_val + ["test"] * n_test
+    cases = [(f"la_{number:03d}", side) for number, side in enumerate(sides)]
+    evaluated = [case for case, side in cases if side != "train"]
+    run = RunFolder(folder / RUN_ID)
+    run.write_run()
+    run.write_history()
+    run.write_config()
+    run.write_dataset(cases, classes)
+    run.write_metrics(cases, classes)
+    run.write_cases(cases, classes)
+    run.write_calibration(cases, classes)
+    run.write_examples(("best", evaluated[0]), ("median", evaluated[1]), ("worst", evaluated[2]))
+    return run
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
     """Make a finished run with four validation cases of one class, or as asked."""
+    return partial(_make_run, tmp_path)
 
-    def make(
-        n_train: int = 8, n_val: int = 4, n_test: int = 0, classes: Sequence[str] = ("left atrium",)
-    ) -> RunFolder:
-        sides = ["train"] * n_train + ["val"] * n_val + ["test"] * n_test
-        cases = [(f"la_{number:03d}", side) for number, side in enumerate(sides)]
-        evaluated = [case for case, side in cases if side != "train"]
-        run = RunFolder(tmp_path / RUN_ID)
-        run.write_run()
-        run.write_history()
-        run.write_config()
-        run.write_dataset(cases, classes)
-        run.write_metrics(cases, classes)
-        run.write_cases(cases, classes)
-        run.write_calibration(cases, classes)
-        run.write_examples(("best", evaluated[0]), ("median", evaluated[1]), ("worst", evaluated[2]))
-        return run
 
-    return make
+@pytest.fixture(scope="session")
+def plain_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The PDF of a finished run with four validation cases of one class, which tests may read and must not change."""
+    return make_report(_make_run(tmp_path_factory.mktemp("plain")).path)

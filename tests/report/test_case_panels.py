@@ -16,6 +16,8 @@ from segtrail.report.case_text import ClassScores, alt_text, caption
 from segtrail.report.case_view import choose_view
 from segtrail.report.region_outline import outline_in_plane
 
+pytestmark = pytest.mark.usefixtures("drawn_anew")
+
 SHAPE = (40, 48, 30)
 SPACING_MM = (2.0, 2.0, 4.0)
 CLASSES = {0: "background", 1: "left atrium"}

@@ -15,8 +15,8 @@ def read_text(path) -> str:
     return " ".join(text.replace("\u200b", "").split())
 
 
-def test_each_point_of_the_runbook_is_answered_from_the_record(make_run):
-    text = read_text(make_report(make_run().path)).split("The runbook's checklist")[-1]
+def test_each_point_of_the_runbook_is_answered_from_the_record(plain_report):
+    text = read_text(plain_report).split("The runbook's checklist")[-1]
     assert "0 of 1 check passed, fingerprint bbbbbbbbbbbb" in text
     assert "hash cccccccccccc" in text
     assert "finished, 6 epochs on record" in text
@@ -33,8 +33,8 @@ def test_a_point_that_does_not_hold_is_missing(make_run):
     assert "on more than one side: patient A not met" in text
 
 
-def test_missing_files_are_named(make_run):
-    text = read_text(make_report(make_run().path))
+def test_missing_files_are_named(plain_report):
+    text = read_text(plain_report)
     assert (
         f"Of {len(FILES)} files that a finished run has beside its report, these are missing: train.log"
         in text

@@ -47,8 +47,8 @@ def test_the_page_on_guidelines_has_the_same_items():
         assert item.authors in left
 
 
-def test_items_are_answered_with_the_values_of_the_run(make_run):
-    text = claim_text(make_report(make_run().path))
+def test_items_are_answered_with_the_values_of_the_run(plain_report):
+    text = claim_text(plain_report)
     assert squeezed("validation, left atrium: Dice 0.846 (0.821 to 0.869) (metrics_summary.json)") in text
     assert squeezed("fast, 1,034,567 weights (run.json, config_resolved.yaml)") in text
     assert squeezed("by named lists: 8 training and 4 validation (dataset_summary.json)") in text

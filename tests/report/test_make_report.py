@@ -32,8 +32,8 @@ def structure(path: Path) -> list[dict]:
     return walk(PdfReader(path).trailer["/Root"]["/StructTreeRoot"]["/K"])
 
 
-def test_the_report_says_what_was_trained_on_what_with_which_result(make_run):
-    text = read_text(make_report(make_run().path))
+def test_the_report_says_what_was_trained_on_what_with_which_result(plain_report):
+    text = read_text(plain_report)
     assert "Trained on 8 cases of LeftAtriumMini, the network “fast” reaches on 4 validation cases" in text
     assert "a mean Dice of 0.846 for left atrium (n = 4, 95% interval 0.821 to 0.869; indicative only" in text
     assert "No case failed." in text
@@ -49,21 +49,21 @@ def test_the_report_says_what_was_trained_on_what_with_which_result(make_run):
         assert fact in text
 
 
-def test_the_table_of_metrics_says_which_interval_it_gives_and_how_many_failed(make_run):
-    text = read_text(make_report(make_run().path))
+def test_the_table_of_metrics_says_which_interval_it_gives_and_how_many_failed(plain_report):
+    text = read_text(plain_report)
     assert "95% CI of the mean" in text
     assert "Validation, left atrium: n = 4, 0 failed." in text
     assert "CI: 95% confidence interval of the mean, " in text
 
 
-def test_every_case_stands_in_the_report_rounded_for_reading(make_run):
-    text = read_text(make_report(make_run().path))
+def test_every_case_stands_in_the_report_rounded_for_reading(plain_report):
+    text = read_text(plain_report)
     for number in range(8, 12):
         assert f"la_{number:03d} 0.846 0.500 4.25 −1.2 ok" in text
 
 
-def test_the_verdict_says_what_passed_what_needs_a_look_and_what_is_not_done(make_run):
-    text = read_text(make_report(make_run().path))
+def test_the_verdict_says_what_passed_what_needs_a_look_and_what_is_not_done(plain_report):
+    text = read_text(plain_report)
     assert "training, to its planned end; no class missed or invented in 4 validation cases" in text
     assert "To be looked at: 1 check of the data that found something" in text
     assert "Not done: a test on cases that took no part in training or choosing" in text
@@ -127,8 +127,8 @@ def test_the_paper_is_the_one_that_the_configuration_names(make_run, page, width
     assert (round(box.width), round(box.height)) == (width, height)
 
 
-def test_every_metric_is_shown_with_every_case(make_run):
-    text = read_text(make_report(make_run().path))
+def test_every_metric_is_shown_with_every_case(plain_report):
+    text = read_text(plain_report)
     assert "Spread over cases" in text
     assert "Validation: every case as a dot, the median as a line." in text
 
@@ -147,8 +147,8 @@ def test_limits_of_agreement_from_few_cases_are_called_indicative(make_run, n_va
     assert ("Limits from fewer than ten cases are indicative only." in text) == marked
 
 
-def test_probabilities_are_held_against_what_came_true(make_run):
-    text = read_text(make_report(make_run().path))
+def test_probabilities_are_held_against_what_came_true(plain_report):
+    text = read_text(plain_report)
     assert "Validation: probabilities and what came true." in text
     assert "left atrium 12 0.050 +0.050 0.050 (la_008)" in text
 
@@ -159,27 +159,29 @@ def test_a_run_of_an_older_version_has_no_calibration(make_run):
     assert "Calibration" not in read_text(make_report(run.path))
 
 
-def test_intensities_and_volumes_of_each_side_stand_in_the_report(make_run):
-    text = read_text(make_report(make_run().path))
+def test_intensities_and_volumes_of_each_side_stand_in_the_report(plain_report):
+    text = read_text(plain_report)
     assert "Intensity of MRI, median 106 (100 to 111) 104 (100 to 107) 110 (108 to 111)" in text
     assert "Intensity of MRI, 95th percentile 900 900 900" in text
     assert "Every case as a dot, the median of its side as a line." in text
 
 
-def test_data_checks_definitions_and_configuration_stand_in_the_report(make_run):
-    text = read_text(make_report(make_run().path))
+def test_data_checks_definitions_and_configuration_stand_in_the_report(plain_report):
+    text = read_text(plain_report)
     assert "la_005: la_005 and la_026 hold the same voxels. What to do: Keep one of them." in text
     assert "95th percentile of distances." in text
     assert "patch.patch_size [96, 96, 96]" in text
     assert "train.max_epochs 6" in text
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_the_same_run_gives_the_same_bytes(make_run):
     run = make_run()
     first = make_report(run.path).read_bytes()
     assert make_report(run.path).read_bytes() == first
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_the_time_the_report_took_does_not_change_it(make_run):
     run = make_run()
     first = make_report(run.path).read_bytes()
@@ -187,8 +189,8 @@ def test_the_time_the_report_took_does_not_change_it(make_run):
     assert make_report(run.path).read_bytes() == first
 
 
-def test_the_pdf_is_archivable_tagged_and_dated_by_the_run(make_run):
-    reader = PdfReader(make_report(make_run().path))
+def test_the_pdf_is_archivable_tagged_and_dated_by_the_run(plain_report):
+    reader = PdfReader(plain_report)
     metadata = reader.xmp_metadata.stream.get_data().decode()
     assert "<pdfaid:part>3</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance>" in metadata
     assert "<pdfuaid:part>1</pdfuaid:part>" in metadata
@@ -216,8 +218,8 @@ def sections(path: Path) -> list[str]:
     return [item["/Title"] for item in PdfReader(path).outline if not isinstance(item, list)]
 
 
-def test_the_sections_stand_in_their_order(make_run):
-    assert sections(make_report(make_run().path)) == SECTIONS
+def test_the_sections_stand_in_their_order(plain_report):
+    assert sections(plain_report) == SECTIONS
 
 
 def test_the_first_page_is_one_page_with_a_long_name_and_thirty_classes(make_run):
@@ -230,12 +232,11 @@ def test_the_first_page_is_one_page_with_a_long_name_and_thirty_classes(make_run
     assert "The data" in pages[1].split("Split")[0]
 
 
-def test_every_figure_has_alt_text_and_every_font_is_embedded(make_run):
-    path = make_report(make_run().path)
-    figures = [element for element in structure(path) if element.get("/S") == "/Figure"]
+def test_every_figure_has_alt_text_and_every_font_is_embedded(plain_report):
+    figures = [element for element in structure(plain_report) if element.get("/S") == "/Figure"]
     assert len(figures) == 10
     assert all(len(figure["/Alt"]) > 10 for figure in figures)
-    for page in PdfReader(path).pages:
+    for page in PdfReader(plain_report).pages:
         for font in page["/Resources"]["/Font"].values():
             descriptor = font["/DescendantFonts"][0]["/FontDescriptor"]
             assert "/FontFile2" in descriptor or "/FontFile3" in descriptor
@@ -320,8 +321,8 @@ def test_the_surfaces_of_a_case_stand_below_its_planes(make_run):
     assert "blue where the prediction is too small" in text
 
 
-def test_a_report_without_pictures_of_surfaces_does_not_explain_them(make_run):
-    assert "surfaces are coloured" not in read_text(make_report(make_run().path))
+def test_a_report_without_pictures_of_surfaces_does_not_explain_them(plain_report):
+    assert "surfaces are coloured" not in read_text(plain_report)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from segtrail.report.surface_panel import UNCOMPARED_COLOUR, draw_surface_panel
 from segtrail.report.surface_text import surface_alt_text, surface_caption
 from segtrail.report.surface_view import SurfaceView, view_surfaces
 
+pytestmark = pytest.mark.usefixtures("drawn_anew")
+
 SPACING_MM = (2.0, 2.0, 2.0)
 CLASSES = {1: "left atrium", 2: "aorta"}
 ORGAN = np.zeros((24, 24, 24), np.uint8)

@@ -63,6 +63,7 @@ def test_the_page_is_valid_html_and_says_what_the_pdf_says(make_run):
     assert [title.text for title in tree.iter("h2")][:2] == ["Summary", "The data"]
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_the_same_run_gives_the_same_bytes(make_run):
     run = make_run()
     assert make_page(run.path) == make_page(run.path)

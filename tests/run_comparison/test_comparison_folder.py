@@ -42,6 +42,7 @@ def texts_of(runs: tuple[Path, ...], data: Path | None, *metrics: str) -> str:
     return json.dumps(build_comparison_document(comparison, data).data, ensure_ascii=False)
 
 
+@pytest.mark.usefixtures("drawn_anew")
 @pytest.mark.requirement("CMP-07")
 def test_the_same_runs_give_the_same_bytes(
     pair: tuple[Path, Path], quick_run_dir: Path, tmp_path: Path, segtrail: Command

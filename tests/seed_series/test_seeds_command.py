@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from run_copies import copy_run
 from segtrail.errors import TrainingFailed
 from segtrail.run_series import entry_training
 
@@ -29,11 +30,10 @@ def only_series(folder: Path) -> Path:
 
 
 @pytest.fixture
-def seeds_dir(tmp_path: Path, tiny_config: Path, segtrail: Command) -> Path:
-    """A finished series of two seeds."""
-    result = segtrail("seeds", tiny_config, *CHANGES, "--n", 2, "--note", "a note")
-    assert result.exit_code == 0, result.stderr
-    return only_series(tmp_path)
+def seeds_dir(tmp_path: Path, finished_seeds_dir: Path) -> Path:
+    """A copy of the finished series, with its runs, that a test may change."""
+    copy_run(finished_seeds_dir.parents[1], tmp_path / "outputs")
+    return tmp_path / "outputs" / "seeds" / finished_seeds_dir.name
 
 
 def test_each_seed_is_a_run_on_the_same_split_and_verifies(seeds_dir: Path, segtrail: Command) -> None:
@@ -112,9 +112,10 @@ def property_names(part: Any) -> Iterator[str]:
             yield from property_names(value)
 
 
-def test_no_path_of_this_machine_lies_in_the_folder(seeds_dir: Path, tmp_path: Path) -> None:
-    files = [path for path in seeds_dir.iterdir() if path.stat().st_size]
-    assert [path for path in files if str(tmp_path) in path.read_text(encoding="utf-8")] == []
+def test_no_path_of_this_machine_lies_in_the_folder(finished_seeds_dir: Path) -> None:
+    home = str(finished_seeds_dir.parents[2])
+    files = [path for path in finished_seeds_dir.iterdir() if path.stat().st_size]
+    assert [path for path in files if home in path.read_text(encoding="utf-8")] == []
 
 
 def test_a_series_that_was_stopped_goes_on_with_the_seed_that_is_missing(

@@ -10,6 +10,10 @@ from importlib.metadata import Distribution, PackageMetadata, distributions
 _INSTALLERS_OWN = frozenset({"INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json"})
 
 
+# A program that trains one run after another opens each with the same packages, which take half a second to parse.
+_READ: dict[str, "Package | None"] = {}
+
+
 @dataclass(frozen=True)
 class Package:
     """An installed package.
@@ -44,13 +48,11 @@ def installed_packages(path: Sequence[str] | None = None) -> tuple[list[Package]
     packages: dict[str, Package] = {}
     gaps = []
     for found in distributions() if path is None else distributions(path=list(path)):
-        metadata = found.metadata  # parsed anew each time it is asked for
-        name, version = _field(metadata, "Name"), _field(metadata, "Version")
-        if not name or not version:
+        package = _read(found)
+        if package is None:
             gaps.append("A package without name or version in its metadata is installed; it is not listed.")
-            continue
-        if _key(name) not in packages:  # the first is the one that is imported
-            packages[_key(name)] = _describe(found, metadata, name, version)
+        else:
+            packages.setdefault(_key(package.name), package)  # the first is the one that is imported
     gaps += [
         f"The package {package.name} {package.version} brings no list of its files: its build is not known."
         for package in packages.values()
@@ -59,9 +61,25 @@ def installed_packages(path: Sequence[str] | None = None) -> tuple[list[Package]
     return [packages[key] for key in sorted(packages)], sorted(gaps)
 
 
-def _describe(found: Distribution, metadata: PackageMetadata, name: str, version: str) -> Package:
+def _read(found: Distribution) -> Package | None:
+    """Read a package's files, and make sense of them only where no run of this process has read the same."""
+    texts = [found.read_text(name) for name in ("METADATA", "RECORD", "direct_url.json")]
+    if texts[0] is None:  # an old package, which keeps what it needs in other files
+        return _describe(found)
+    key = hashlib.sha256(repr(texts).encode("utf-8")).hexdigest()
+    if key not in _READ:
+        _READ[key] = _describe(found)
+    return _READ[key]
+
+
+def _describe(found: Distribution) -> Package | None:
+    """Describe a package; None where its metadata hold no name or no version."""
     from packaging.requirements import InvalidRequirement, Requirement
 
+    metadata = found.metadata  # parsed anew each time it is asked for
+    name, version = _field(metadata, "Name"), _field(metadata, "Version")
+    if not name or not version:
+        return None
     requires = []
     for text in metadata.get_all("Requires-Dist") or found.requires or []:  # the latter of old packages
         try:

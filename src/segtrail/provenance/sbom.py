@@ -1,8 +1,10 @@
 """The bill of materials: the packages of a run in the format CycloneDX 1.6 (ECMA-424), which security tools read."""
 
+import functools
+import json
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import Property
@@ -27,8 +29,21 @@ def make_bill_of_materials(packages: Sequence[Package], run_id: str, moment: dat
     Returns:
         The JSON document.
     """
-    bill = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"segtrail:{run_id}"))
-    bill.metadata.timestamp = moment
+    serial = uuid.uuid5(uuid.NAMESPACE_URL, f"segtrail:{run_id}")
+    bill = json.loads(_describe(tuple(packages)))
+    bill["serialNumber"] = serial.urn
+    bill["metadata"]["timestamp"] = moment.isoformat()
+    return json.dumps(bill, indent=2) + "\n"
+
+
+@functools.lru_cache(maxsize=1)
+def _describe(packages: tuple[Package, ...]) -> str:
+    """Describe packages as JSON, with a serial number and a moment that mean nothing.
+
+    Sorting them takes a while, and a program that trains one run after another has one list for all.
+    """
+    bill = Bom(serial_number=uuid.UUID(int=0))
+    bill.metadata.timestamp = datetime.min.replace(tzinfo=UTC)
     root = Component(
         name="segtrail", version=__version__, type=ComponentType.APPLICATION, bom_ref="segtrail-program"
     )
@@ -41,7 +56,7 @@ def make_bill_of_materials(packages: Sequence[Package], run_id: str, moment: dat
         bill.register_dependency(
             part, [parts[need] for need in needs[name] if need in parts and need != name]
         )
-    return JsonV1Dot6(bill).output_as_string(indent=2) + "\n"
+    return str(JsonV1Dot6(bill).output_as_string())
 
 
 def _component(package: Package) -> Component:
