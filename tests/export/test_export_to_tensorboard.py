@@ -124,6 +124,32 @@ def test_the_same_run_gives_the_same_bytes_and_is_left_where_it_is(
     assert (elsewhere.name, elsewhere.read_bytes()) == (path.name, before)
 
 
+def test_a_copy_for_use_elsewhere_has_its_curves_and_no_pictures(
+    segtrail: Command, quick_run_dir: Path, tmp_path: Path
+) -> None:
+    shared = segtrail("export", quick_run_dir, "--share", "--output", tmp_path / "shared")
+    assert shared.exit_code == 0, shared.stderr
+    [copy] = (tmp_path / "shared").glob("shared_run_*")
+    events = read_events(export(segtrail, copy, tmp_path / "out"))
+    assert [point.step for point in events.Scalars("main/train_loss")] == [1, 2]
+    assert events.Tags()["images"] == []
+    told = text_of(events, "run") + text_of(events, "configuration")
+    assert not re.search(r"(?<!shared_)case_\d", told)
+
+
+def test_the_record_of_another_program_says_which(
+    segtrail: Command, make_dataset: Callable[..., Any], tmp_path: Path
+) -> None:
+    recorded = (
+        *("record", "--no-report", "--data", make_dataset(1).root),
+        *("--output-root", tmp_path / "outputs"),
+    )
+    assert segtrail(*recorded, "--", sys.executable, "-c", "pass").exit_code == 0
+    [run_dir] = (tmp_path / "outputs" / "runs").iterdir()
+    events = read_events(export(segtrail, run_dir, tmp_path / "out"))
+    assert f"| run_id | {run_dir.name} |" in text_of(events, "run")
+
+
 def test_a_run_that_is_not_finished_is_refused(segtrail: Command, run_dir: Path, tmp_path: Path) -> None:
     state = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
     (run_dir / "run.json").write_text(json.dumps({**state, "status": "interrupted"}), encoding="utf-8")
