@@ -180,8 +180,8 @@ def test_a_summary_without_hashes_is_refused(segtrail: Command, run_dir: Path, t
     assert "Traceback" not in said
 
 
-def test_a_copy_for_use_elsewhere_is_refused(segtrail: Command, quick_run_dir: Path, tmp_path: Path) -> None:
-    shared = segtrail("export", quick_run_dir, "--share", "--output", tmp_path / "shared")
+def test_a_copy_for_use_elsewhere_is_refused(segtrail: Command, run_dir: Path, tmp_path: Path) -> None:
+    shared = segtrail("export", run_dir, "--share", "--output", tmp_path / "shared")
     assert shared.exit_code == 0, shared.stderr
     [copy] = (tmp_path / "shared").glob("shared_run_*")
     assert "is a copy for use elsewhere" in refused(segtrail, copy, tmp_path / "out")

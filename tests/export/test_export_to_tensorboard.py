@@ -125,9 +125,9 @@ def test_the_same_run_gives_the_same_bytes_and_is_left_where_it_is(
 
 
 def test_a_copy_for_use_elsewhere_has_its_curves_and_no_pictures(
-    segtrail: Command, quick_run_dir: Path, tmp_path: Path
+    segtrail: Command, run_dir: Path, tmp_path: Path
 ) -> None:
-    shared = segtrail("export", quick_run_dir, "--share", "--output", tmp_path / "shared")
+    shared = segtrail("export", run_dir, "--share", "--output", tmp_path / "shared")
     assert shared.exit_code == 0, shared.stderr
     [copy] = (tmp_path / "shared").glob("shared_run_*")
     events = read_events(export(segtrail, copy, tmp_path / "out"))
