@@ -1655,7 +1655,13 @@ EXPORTS = [
         *("no such run", "export", "neither a run folder nor the ID of a run", 2),
         lambda _: ["export", "nowhere", "--to", "mlflow", "--tracking-uri", "sqlite:///mlflow.db"],
     ),
-    BadInput("a store of plain files", "export", "MLflow", 2, _export("mlflow", "--tracking-uri", "mlruns")),
+    BadInput(
+        "a store of plain files",
+        "export",
+        "is no tracking server",
+        2,
+        _export("mlflow", "--tracking-uri", "mlruns"),
+    ),
     BadInput("a run that is not finished", "export", "is not exported", 2, _export_unfinished("onnx")),
     BadInput("a run that is not finished", "export", "may go on", 2, _export_unfinished("tensorboard")),
     BadInput(
