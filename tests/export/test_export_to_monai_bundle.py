@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from segtrail.export.monai_bundle.segment_folder import segment_folder
+
 Command = Callable[..., Any]
 
 
@@ -96,6 +98,21 @@ def test_monai_runs_the_bundle_of_two_stages_and_gives_the_masks_of_the_run(
         np.testing.assert_array_equal(ours.affine, theirs.affine)
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
     assert "segtrail" in metadata["required_packages_version"]
+
+
+def test_a_damaged_image_is_named_and_the_others_are_segmented(staged_run_dir: Path, tmp_path: Path) -> None:
+    mask = next((staged_run_dir / "predictions").glob("*.nii.gz"))
+    [image] = staged_run_dir.parents[2].rglob(f"imagesTr/{mask.name}")
+    shutil.copy(image, tmp_path)
+    (tmp_path / "a_damaged.nii.gz").write_bytes(b"no image")
+    with pytest.raises(SystemExit, match=r"could not be segmented:\na_damaged.nii.gz: "):
+        segment_folder(str(staged_run_dir), str(tmp_path), str(tmp_path / "masks"))
+    assert [path.name for path in (tmp_path / "masks").iterdir()] == [mask.name]
+
+
+def test_a_folder_without_images_is_told(staged_run_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="There is no NIfTI file in"):
+        segment_folder(str(staged_run_dir), str(tmp_path), str(tmp_path / "masks"))
 
 
 def test_a_run_with_flips_at_test_time_is_segmented_by_segtrail(
