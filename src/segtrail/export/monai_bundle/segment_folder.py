@@ -40,7 +40,9 @@ def segment_folder(run_dir: str, dataset_dir: str, output_dir: str, device: str 
 
 def _segment(run: Run, image: Path, output_dir: Path, device: str) -> None:
     prediction = run.predict(image, device=device)
-    told = [warning.evidence for warning in prediction.warnings] + [note.evidence for note in prediction.guard]
+    told = [warning.evidence for warning in prediction.warnings] + [
+        note.evidence for note in prediction.guard
+    ]
     for evidence in told:
         print(f"{image.name}: {evidence}")
     labels = nibabel.Nifti1Image(prediction.labels.astype(np.uint8), prediction.affine)
