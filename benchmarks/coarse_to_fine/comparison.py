@@ -99,17 +99,18 @@ def run_comparison(candidates: Mapping[str, Changes], n_folds: int, purpose: str
 
     Args:
         candidates: What is compared; the first always takes part.
-        n_folds: Folds of each cross-validation.
+        n_folds: Folds of each cross-validation, where the command line gives none.
         purpose: What the command is for.
     """
     parser = argparse.ArgumentParser(description=purpose)
     parser.add_argument("work", type=Path, help="folder for the runs")
     parser.add_argument("--data", type=Path, required=True, help="Task02_Heart")
     parser.add_argument("--only", nargs="+", choices=candidates, default=list(candidates))
+    parser.add_argument("--folds", type=int, default=n_folds, help=f"folds of each, {n_folds} by default")
     chosen = parser.parse_args()
     first = next(iter(candidates))
     taken = {name: changes for name, changes in candidates.items() if name in (first, *chosen.only)}
-    Comparison(taken, n_folds, chosen.work.resolve(), chosen.data.resolve()).run()
+    Comparison(taken, chosen.folds, chosen.work.resolve(), chosen.data.resolve()).run()
 
 
 def _describe(rows: Sequence[Mapping[str, str]], dice: Mapping[str, float], base: Mapping[str, float]) -> str:

@@ -19,10 +19,12 @@ PATCHES_MEASURED = 40
 def preprocess(settings: Settings) -> dict[str, Any]:
     """Preprocess every training volume into an empty cache, reading and checking left out: seconds per volume."""
     from segtrail.experiment.preparation import prepare_volumes
+    from segtrail.memory_reuse import keep_freed_memory
     from segtrail.preprocessing.cache import VolumeCache
     from segtrail.progress import Narrator
 
     config, data = _opened(settings)
+    keep_freed_memory()  # as a training does before it preprocesses
     names = [*data.split.train, *data.split.val]
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
         cache = VolumeCache(Path(folder), 100.0)
@@ -35,6 +37,7 @@ def preprocess(settings: Settings) -> dict[str, Any]:
 def patch(settings: Settings) -> dict[str, Any]:
     """Make patches in one process, volumes preprocessed: seconds per patch."""
     from segtrail.experiment.preparation import cache_folder, prepare_volumes
+    from segtrail.memory_reuse import keep_freed_memory
     from segtrail.preprocessing.cache import VolumeCache
     from segtrail.progress import Narrator
     from segtrail.training.patches import PatchDataset, PatchKey
@@ -45,6 +48,7 @@ def patch(settings: Settings) -> dict[str, Any]:
     cases = [prepared[case] for case in data.split.train]
     stage = next(iter(config.stage_configs().values()))
     patches = PatchDataset(cases, stage)
+    keep_freed_memory()  # as the workers of a training do
     for case in range(len(cases)):  # pages come into the memory
         patches[PatchKey(1, case, 0)]
     started = time.perf_counter()

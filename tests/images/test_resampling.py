@@ -161,3 +161,47 @@ def test_no_label_appears_where_none_was_near(steps, seed):
 def test_labels_on_a_grid_of_the_same_spacing_are_left_as_they_are():
     labels = np.random.default_rng(0).integers(0, 4, size=(7, 6, 5)).astype(np.uint8)
     np.testing.assert_array_equal(resample_labels(labels, (1.0,) * 3, (7, 6, 5)), labels)
+
+
+def largest_shares_of_the_whole_volume(labels, steps, shape):
+    best, result = np.full(shape, -1.0, np.float32), np.zeros(shape, np.uint8)
+    for value in np.unique(labels):
+        share = resample_linear((labels == value).astype(np.float32), steps, shape, antialias=True)
+        result[share > best] = value
+        best = np.maximum(best, share)
+    return result
+
+
+def labels_in_a_box(seed, n_classes, shape=(15, 12, 13)):
+    generator = np.random.default_rng(seed)
+    labels = np.zeros(shape, np.uint8)
+    low = generator.integers(0, np.array(shape))
+    box = tuple(slice(a, generator.integers(a, n) + 1) for a, n in zip(low, shape, strict=True))
+    labels[box] = generator.integers(0, n_classes + 1, size=labels[box].shape)
+    return labels
+
+
+@given(STEPS, st.integers(0, 2**32 - 1))
+def test_on_any_grid_only_lost_voxels_are_added_to_what_has_the_larger_share(steps, seed):
+    labels = labels_in_a_box(seed, n_classes=1)
+    shape = resampled_shape(labels.shape, (1.0,) * 3, steps)
+    expected = largest_shares_of_the_whole_volume(labels, steps, shape)
+    found = resample_labels(labels, steps, shape)
+    assert (found >= expected).all()
+    for place in np.argwhere(found > expected):
+        around = tuple(slice(max(p - 1, 0), p + 2) for p in place)
+        assert not expected[around].any()
+
+
+@given(STEPS, st.integers(0, 2**32 - 1))
+def test_the_order_of_voxels_in_the_memory_changes_nothing(steps, seed):
+    labels, volume = labels_in_a_box(seed, n_classes=3), random_volume((15, 12, 13))
+    shape = resampled_shape(labels.shape, (1.0,) * 3, steps)
+    mirrored = np.asfortranarray(volume[::-1])[::-1]
+    np.testing.assert_array_equal(
+        resample_labels(np.asfortranarray(labels), steps, shape), resample_labels(labels, steps, shape)
+    )
+    np.testing.assert_array_equal(
+        resample_linear(mirrored, steps, shape, antialias=True),
+        resample_linear(volume, steps, shape, antialias=True),
+    )

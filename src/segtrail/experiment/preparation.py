@@ -1,6 +1,7 @@
 """Everything before the run folder exists: a bad configuration or data set leaves nothing behind."""
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +24,8 @@ from segtrail.networks.build import (
     import_by_path,
     require_divisible,
 )
-from segtrail.preprocessing.cache import PreparedCase, VolumeCache, median_spacing_mm
+from segtrail.parallel import count_at_once
+from segtrail.preprocessing.cache import PreparedCase, VolumeCache, bytes_to_prepare, median_spacing_mm
 from segtrail.progress import Narrator
 from segtrail.randomness import derive_seed
 from segtrail.record.disk import require_room_for_run, require_writable
@@ -278,7 +280,7 @@ def redactor_for(config: Config) -> Redactor:
 def prepare_volumes(
     config: PreprocessConfig, data: PreparedData, cache: VolumeCache, narrator: Narrator
 ) -> tuple[dict[str, PreparedCase], list[str]]:
-    """Preprocess every case of the split that is not in the cache yet.
+    """Preprocess every case of the split that is not in the cache yet, several at once.
 
     Args:
         config: Preprocessing, spacing resolved.
@@ -290,12 +292,18 @@ def prepare_volumes(
         The cases of training and validation by name, and those whose files were read for it.
     """
     names = [*data.split.train, *data.split.val]
+    description = data.description
+
+    def prepare(name: str) -> tuple[PreparedCase, bool]:
+        return cache.prepare(description.root, description.case(name), data.scans[name], config)
+
     prepared, made = {}, []
-    with narrator.track("Preprocessing", len(names)) as tracker:
-        for name in names:
-            case, was_there = cache.prepare(
-                data.description.root, data.description.case(name), data.scans[name], config
-            )
+    at_once = count_at_once(max(bytes_to_prepare(data.scans[name], config) for name in names))
+    with (
+        narrator.track("Preprocessing", len(names)) as tracker,
+        ThreadPoolExecutor(max_workers=at_once) as pool,
+    ):
+        for name, (case, was_there) in zip(names, pool.map(prepare, names), strict=True):
             prepared[name] = case
             made += [] if was_there else [name]
             tracker.advance(name)

@@ -1,6 +1,8 @@
 """Resampling between grids whose axes are parallel: linear, one axis after the other."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from scipy import ndimage
 
 Shape3D = tuple[int, int, int]
 _NEARLY_EQUAL = 1e-4
+_TRUNCATE = 4.0  # standard deviations that a Gaussian reaches, as SciPy has it
 
 
 def resampled_shape(shape: Sequence[int], spacing_mm: Sequence[float], target_mm: Sequence[float]) -> Shape3D:
@@ -51,14 +54,8 @@ def resample_linear(
     Returns:
         The sampled volume, float32.
     """
-    for axis in range(3):
-        is_same = abs(step[axis] - 1.0) < _NEARLY_EQUAL and abs(start[axis]) < _NEARLY_EQUAL
-        if is_same and volume.shape[axis] == shape[axis]:
-            continue
-        if antialias and step[axis] > 1.0:
-            volume = ndimage.gaussian_filter1d(volume, (step[axis] - 1.0) / 2.0, axis=axis, mode="nearest")
-        volume = _interpolate_axis(volume, axis, start[axis], step[axis], shape[axis])
-    return volume
+    axes = [_plan_axis(*axis) for axis in zip(volume.shape, start, step, shape, strict=True)]
+    return _resample(volume, axes, antialias=antialias)
 
 
 def resample_labels(labels: NDArray[np.uint8], step: Sequence[float], shape: Shape3D) -> NDArray[np.uint8]:
@@ -78,38 +75,137 @@ def resample_labels(labels: NDArray[np.uint8], step: Sequence[float], shape: Sha
     """
     if all(abs(s - 1.0) < _NEARLY_EQUAL for s in step) and labels.shape == tuple(shape):
         return labels
-    classes = [int(value) for value in np.unique(labels)]
     result = np.zeros(shape, dtype=np.uint8)
-    best = np.full(shape, -1.0, dtype=np.float32)
+    labelled = _labelled_voxels(labels)
+    if len(labelled) == 0:
+        return result
+    values = labels[tuple(labelled.T)]
+    classes = [int(value) for value in np.unique(values)]
+    axes = [
+        _plan_axis(n, 0.0, step[axis], shape[axis]).around(labelled[:, axis].min(), labelled[:, axis].max())
+        for axis, n in enumerate(labels.shape)
+    ]
+    old, new = tuple(axis.old for axis in axes), tuple(axis.new for axis in axes)
+    has_background = len(labelled) < labels.size
+    result[new] = _largest_shares(labels[old], axes, [0, *classes] if has_background else classes)
     for value in classes:
-        share = resample_linear((labels == value).astype(np.float32), step, shape, antialias=True)
-        better = share > best
-        result[better], best[better] = value, share[better]
-    for value in classes:
-        if value != 0:
-            _restore_lost(labels, result, value, step)
+        _restore_lost(labelled[values == value], result, new, value, step)
     return result
 
 
-def _interpolate_axis(
-    volume: NDArray[np.float32], axis: int, start: float, step: float, count: int
+def _labelled_voxels(labels: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """List the voxels that are not background, shape (n, 3), going through the array as it lies in the memory."""
+    mask = labels != 0
+    if _x_runs_first(mask):
+        return np.stack(np.unravel_index(np.flatnonzero(mask.T), mask.T.shape)[::-1], axis=1)
+    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1)
+
+
+def _x_runs_first(volume: NDArray[Any]) -> bool:
+    """Tell whether neighbours along x lie side by side in the memory, as files have them."""
+    return abs(volume.strides[0]) < abs(volume.strides[-1])
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where the new samples of one axis lie.
+
+    Attributes:
+        old: The voxels of the old grid that are looked at.
+        new: The samples of the new grid that are made of them.
+        position: Place of each of these samples, in voxels after the first of ``old``; None where the samples are
+            the voxels themselves.
+        step: Distance between the samples, in voxels.
+    """
+
+    old: slice
+    new: slice
+    position: NDArray[np.float64] | None
+    step: float
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the Gaussian that smooths before sampling down, in voxels; 0 for none."""
+        return 0.0 if self.position is None else max((self.step - 1.0) / 2.0, 0.0)
+
+    def around(self, first: int, last: int) -> "_Axis":
+        """Look only at what the voxels from ``first`` to ``last`` of the old grid have a share in."""
+        if self.position is None:
+            return replace(self, old=slice(first, last + 1), new=slice(first, last + 1))
+        smoothing = int(_TRUNCATE * self.sigma + 0.5)
+        reach = smoothing + 1
+        inside = (self.position > first - reach) & (self.position < last + reach)
+        samples = np.flatnonzero(inside)
+        if len(samples) == 0:  # between two samples
+            samples = np.array([np.abs(self.position - first).argmin()])
+        low = max(int(self.position[samples[0]]) - smoothing, 0)
+        high = min(int(self.position[samples[-1]]) + 2 + smoothing, self.old.stop)
+        new = slice(int(samples[0]), int(samples[-1]) + 1)
+        return replace(self, old=slice(low, high), new=new, position=self.position[new] - low)
+
+
+def _plan_axis(n: int, start: float, step: float, count: int) -> _Axis:
+    is_same = abs(step - 1.0) < _NEARLY_EQUAL and abs(start) < _NEARLY_EQUAL and n == count
+    position = None if is_same else np.clip(start + np.arange(count) * step, 0, n - 1)
+    return _Axis(slice(0, n), slice(0, count), position, step)
+
+
+def _resample(volume: NDArray[np.float32], axes: Sequence[_Axis], *, antialias: bool) -> NDArray[np.float32]:
+    for number, axis in enumerate(axes):
+        if axis.position is None:
+            continue
+        if antialias and axis.sigma > 0.0:
+            volume = ndimage.gaussian_filter1d(
+                volume, axis.sigma, axis=number, mode="nearest", truncate=_TRUNCATE
+            )
+        volume = _interpolate(volume, number, axis.position)
+    return volume
+
+
+def _largest_shares(
+    labels: NDArray[np.uint8], axes: Sequence[_Axis], classes: Sequence[int]
+) -> NDArray[np.uint8]:
+    """Interpolate each class by itself and give every sample to the one with the largest share."""
+    shape = [axis.new.stop - axis.new.start for axis in axes]
+    result, best = np.zeros(shape, dtype=np.uint8), np.full(shape, -1.0, dtype=np.float32)
+    for value in classes:
+        share = _resample((labels == value).astype(np.float32), axes, antialias=True)
+        better = share > best
+        result[better] = value
+        np.maximum(best, share, out=best)
+    return result
+
+
+def _interpolate(
+    volume: NDArray[np.float32], axis: int, position: NDArray[np.float64]
 ) -> NDArray[np.float32]:
+    if _x_runs_first(volume):
+        return _interpolate(volume.T, 2 - axis, position).T
     last = volume.shape[axis] - 1
-    position = np.clip(start + np.arange(count) * step, 0, last)
     lower = np.minimum(np.floor(position).astype(np.intp), max(last - 1, 0))
     upper = np.minimum(lower + 1, last)
     weight = (position - lower).astype(np.float32)
     weight = weight.reshape([-1 if dimension == axis else 1 for dimension in range(3)])
-    below, above = np.take(volume, lower, axis=axis), np.take(volume, upper, axis=axis)
-    return np.asarray(below + (above - below) * weight, dtype=np.float32)
+    below = np.take(volume, lower, axis=axis)
+    result: NDArray[np.float32] = np.take(volume, upper, axis=axis)
+    result -= below  # in place: below + (above - below) * weight
+    result *= weight
+    result += below
+    return result
 
 
 def _restore_lost(
-    labels: NDArray[np.uint8], result: NDArray[np.uint8], value: int, step: Sequence[float]
+    where: NDArray[np.intp],
+    result: NDArray[np.uint8],
+    box: tuple[slice, ...],
+    value: int,
+    step: Sequence[float],
 ) -> None:
-    where = np.argwhere(labels == value)
+    """Put the voxels of a class back that have none of it near their new place; all it has lies in the box."""
     places = np.minimum(np.round(where / np.asarray(step)).astype(np.intp), np.array(result.shape) - 1)
-    near = ndimage.maximum_filter(result == value, size=3, mode="constant", cval=False)
+    near = np.zeros(result.shape, dtype=bool)
+    wider = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
+    near[wider] = ndimage.maximum_filter(result[wider] == value, size=3, mode="constant", cval=False)
     for place in np.unique(places[~near[tuple(places.T)]], axis=0):
         result[_free_place(result, place)] = value
 

@@ -37,6 +37,8 @@ _GIGABYTE = 1e9
 _BUILDING, _DELETING = ".building", ".deleting"
 _LEFTOVER_SECONDS = 24 * 3600.0
 _LOCK_SECONDS = 120.0
+# Measured: at most 18 for each voxel of the file and of the prepared volume together.
+_BYTES_PER_VOXEL = 20
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,9 @@ def _build(folder: Path, root: Path, files: CaseFiles, scan: CaseScan, config: P
     prepared = prepare_image(image, grid, config)
     _save_array(folder / "image.npy", prepared)
     _save_array(folder / "label.npy", labels)
-    positions = {value: np.flatnonzero(labels == value) for value in np.unique(labels) if value != 0}
+    labelled = np.flatnonzero(labels != 0)
+    values = labels.ravel()[labelled]
+    positions = {value: labelled[values == value] for value in np.unique(values)}
     flat = [positions[value] for value in positions] or [np.empty(0, dtype=np.int64)]
     _save_array(folder / "foreground.npy", np.concatenate(flat).astype(np.int64))
     write_json(
@@ -265,6 +269,20 @@ def _publish(building: Path, entry: Path) -> None:
         if not (entry / "entry.json").is_file():  # not merely that another run was first
             raise
         shutil.rmtree(building, ignore_errors=True)
+
+
+def bytes_to_prepare(scan: CaseScan, config: PreprocessConfig) -> float:
+    """Estimate the memory that preparing a case takes.
+
+    Args:
+        scan: What reading it gave.
+        config: Preprocessing with its spacing resolved.
+    """
+    assert scan.image is not None
+    assert config.spacing is not None
+    grid = WorkingGrid.of(np.asarray(scan.image.affine), scan.image.shape, config.spacing)
+    voxels = float(np.prod(scan.image.shape)) + float(np.prod(grid.shape))
+    return _BYTES_PER_VOXEL * voxels * len(scan.intensity_percentiles)
 
 
 def _expected_bytes(scan: CaseScan, config: PreprocessConfig) -> int:

@@ -29,9 +29,10 @@ def prepare_image(volume: Volume, grid: WorkingGrid, config: PreprocessConfig) -
     """
     channels = []
     for channel in volume.data:
-        ras = np.ascontiguousarray(grid.reorientation.apply(channel), dtype=np.float32)
+        ras = grid.reorientation.apply(channel).astype(np.float32, copy=False)
         sampled = resample_linear(ras, grid.step, grid.shape, antialias=config.antialias)
-        channels.append(normalise(sampled, config))
+        # the order of the voxels decides the last bits of mean and deviation
+        channels.append(normalise(np.ascontiguousarray(sampled), config))
     return np.stack(channels)
 
 
@@ -45,5 +46,5 @@ def prepare_label(volume: Volume, grid: WorkingGrid) -> NDArray[np.uint8]:
     Returns:
         Labels, shape (x, y, z), uint8.
     """
-    labels = np.ascontiguousarray(grid.reorientation.apply(volume.data[0])).astype(np.uint8)
-    return resample_labels(labels, grid.step, grid.shape)
+    labels = grid.reorientation.apply(volume.data[0]).astype(np.uint8)
+    return np.ascontiguousarray(resample_labels(labels, grid.step, grid.shape))

@@ -1,13 +1,11 @@
 """Reading every file of a data set once, whole: facts, hashes and what is wrong with them."""
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from segtrail.dataset.containment import lies_inside
@@ -26,9 +24,9 @@ from segtrail.errors import InputError
 from segtrail.images.geometry import RasReorientation, axis_codes, is_singular, spacing_mm, voxel_volume_ml
 from segtrail.images.nifti import UnsuitableVolume, Volume, read_volume, stack_channels
 from segtrail.images.nifti_bytes import count_values
+from segtrail.parallel import count_at_once
 
 PERCENTILES = (0.0, 0.5, 5.0, 50.0, 95.0, 99.5, 100.0)
-_MOST_READERS = 4
 # Measured: file, float32 values, and what percentiles and the coarse view need beside them.
 _BYTES_PER_VALUE = 16
 _PLANES = 16
@@ -103,10 +101,8 @@ def scan_dataset(
 
 
 def _count_readers(description: DatasetDescription) -> int:
-    """Return how many cases to read at once: as many as the cores, and as the largest case leaves memory for."""
     largest = max((_count_values(description, case) for case in description.cases), default=0)
-    fitting = int(psutil.virtual_memory().available / (_BYTES_PER_VALUE * max(largest, 1)))
-    return max(1, min(os.cpu_count() or 1, _MOST_READERS, fitting))
+    return count_at_once(_BYTES_PER_VALUE * largest)
 
 
 def _count_values(description: DatasetDescription, case: CaseFiles) -> int:
