@@ -1,15 +1,20 @@
-"""One measurement of the peer: python monai_side.py PART SETTINGS.json prints its value as JSON."""
+"""One measurement of the peer: python monai_side.py PART SETTINGS.json [SECONDS] prints its value as JSON."""
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from memory import make_volumes, peak_above_imports_mib
 from monai.data import CacheDataset
 from monai.transforms import Compose
+from rounds import PATIENCE
+from segtrail_side import DICE_FULL, DICE_MINI
 from settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "peers"))
@@ -25,6 +30,8 @@ from monai_training import (
 )
 
 LEARNING_RATE = 1e-3
+# The best of them counts.
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
 VOLUMES_CUT = 10
 
 
@@ -84,6 +91,87 @@ def inference(settings: Settings) -> dict[str, Any]:
     }
 
 
+def dice_mini(settings: Settings, limit_seconds: float) -> dict[str, Any]:
+    """Train on heart_mini: seconds from the first step until the validation Dice is there."""
+    description = json.loads((Path(settings.mini) / "dataset.json").read_text(encoding="utf-8"))
+    names = [Path(case["image"]).name.removesuffix(".nii.gz") for case in description["training"]]
+    val = ("la_004", "la_010", "la_016", "la_020")
+    job = replace(
+        _job(settings),
+        data=settings.mini,
+        train=[name for name in names if name not in val],
+        val=val,
+        spacing_mm=(2.5, 2.5, 2.5),
+        patch_size=(80, 80, 48),
+        patches_per_volume=4,
+        validate_every=5,
+    )
+    return _time_to_dice(job, DICE_MINI, limit_seconds)
+
+
+def dice_full(settings: Settings, limit_seconds: float) -> dict[str, Any]:
+    """The same on Task02_Heart."""
+    return _time_to_dice(replace(_job(settings), validate_every=5), DICE_FULL, limit_seconds)
+
+
+def _time_to_dice(job: Job, target: float, limit_seconds: float) -> dict[str, Any]:
+    """Choose the learning rate by trainings as long as segtrail's, then train with it up to the limit."""
+    trial_seconds = limit_seconds / PATIENCE
+    trials = {
+        rate: _train_until(replace(job, learning_rate=rate), target, trial_seconds) for rate in LEARNING_RATES
+    }
+    rate = max(trials, key=lambda tried: trials[tried]["dice"])
+    reached = _train_until(replace(job, learning_rate=rate), target, limit_seconds)
+    return {
+        **reached,
+        "learning_rate": rate,
+        "dice_of_trials": {str(tried): trial["dice"] for tried, trial in trials.items()},
+    }
+
+
+def _train_until(job: Job, target: float, limit_seconds: float) -> dict[str, Any]:
+    started, begun = time.perf_counter(), [0.0]
+    best: dict[str, Any] = {"value": None, "dice": 0.0}
+
+    def tell(event: str, **facts: Any) -> None:
+        seconds = time.perf_counter() - started
+        if event == "prepared":
+            begun[0] = seconds
+        if event == "validated" and facts["dice"] > best["dice"]:
+            reached = seconds - begun[0] if facts["dice"] >= target else None
+            best.update(value=reached, dice=facts["dice"], epoch=facts["epoch"])
+
+    train(replace(job, epochs=10**6, stop_at_dice=target, stop_after_seconds=limit_seconds), tell)
+    return best
+
+
+def memory(settings: Settings, n_volumes: int) -> dict[str, Any]:
+    """Train an epoch on many small volumes: the most anonymous memory above what the imports take, in MiB."""
+    data = make_volumes(Path(settings.work), n_volumes)
+    n_val = max(n_volumes // 5, 1)
+    names = [f"ball_{number:04d}" for number in range(n_volumes)]
+    job = replace(
+        _job(settings),
+        data=str(data),
+        train=names[n_val:],
+        val=names[:n_val],
+        spacing_mm=(1.0, 1.0, 1.0),
+        patch_size=(32, 32, 32),
+        patches_per_volume=2,
+        epochs=1,
+        validate_every=1,
+    )
+    script = Path(__file__).parents[1] / "peers" / "monai_training.py"
+    with tempfile.TemporaryDirectory(dir=settings.work) as folder:
+        told = Path(folder) / "job.json"
+        told.write_text(json.dumps(asdict(job)), encoding="utf-8")
+        command = [sys.executable, str(script), str(told), str(Path(folder) / "events.jsonl")]
+        peak = peak_above_imports_mib(
+            command, f"import sys\nsys.path.insert(0, {str(script.parent)!r})\nimport monai_training"
+        )
+    return {"value": peak, "volumes": n_volumes}
+
+
 def _job(settings: Settings) -> Job:
     return Job(
         data=settings.data,
@@ -104,12 +192,19 @@ def _job(settings: Settings) -> Job:
     )
 
 
-PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
+PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "preprocess": preprocess,
     "patch": patch,
     "training": training,
     "inference": inference,
+    "cascade": inference,
+    "dice_mini": dice_mini,
+    "dice_full": dice_full,
+    "memory_20": lambda settings: memory(settings, 20),
+    "memory_200": lambda settings: memory(settings, 200),
+    "memory_1000": lambda settings: memory(settings, 1000),
 }
 
 if __name__ == "__main__":
-    print(json.dumps(PARTS[sys.argv[1]](Settings.read(Path(sys.argv[2])))))
+    limits = [float(argument) for argument in sys.argv[3:]]
+    print(json.dumps(PARTS[sys.argv[1]](Settings.read(Path(sys.argv[2])), *limits)))

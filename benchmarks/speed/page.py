@@ -5,15 +5,16 @@ import statistics
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from rounds import Part, Result, values_of
+from rounds import Part, Results
 from settings import Settings
 
 BEGIN, END = "<!-- comparison -->", "<!-- end of comparison -->"
 _QUIET_LOAD = 0.5
 
 
-def write_page(page: Path, parts: Sequence[Part], results: Sequence[Result], settings: Settings) -> None:
+def write_page(page: Path, parts: Sequence[Part], results: Results, settings: Settings) -> None:
     """Write table and picture between the marks of a page."""
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
@@ -24,45 +25,58 @@ def write_page(page: Path, parts: Sequence[Part], results: Sequence[Result], set
     draw(page.parent / "images" / "benchmarks.png", parts, results)
 
 
-def table(parts: Sequence[Part], results: Sequence[Result]) -> list[str]:
-    """Return the table in Markdown: medians, their range, and how many times faster segtrail is."""
-    lines = ["| what | segtrail | MONAI | ratio |", "| --- | --- | --- | --- |"]
+def table(parts: Sequence[Part], results: Results) -> list[str]:
+    """Return the table in Markdown: medians, their range, and how many times better segtrail is."""
+    lines = ["| what | segtrail | MONAI | ratio | target |", "| --- | --- | --- | --- | --- |"]
     for part in parts:
-        own, *peers = part.sides
-        cells = [_cell(part, side, results) for side in (own, *peers)]
-        lines.append(f"| {part.title} ({part.unit}) | {' | '.join(cells)} | {_ratio(part, results)} |")
+        cells = [_cell(part, side, results) for side in ("segtrail", "MONAI")]
+        target = "" if part.target is None else f"{part.target:g}"
+        lines.append(
+            f"| {part.title} ({part.unit}) | {' | '.join(cells)} | {_ratio(part, results)} | {target} |"
+        )
     return lines
 
 
-def _cell(part: Part, side: str, results: Sequence[Result]) -> str:
-    values = values_of(results, part, side)
+def _cell(part: Part, side: str, results: Results) -> str:
+    if side not in part.sides:
+        return ""
+    measured = results.of(part, side)
+    if not measured:
+        return "not measured"
+    values = results.values(part, side)
     if not values:
-        tried = any((r.part, r.side) == (part.name, side) for r in results)
-        return "not reached" if tried else "not measured"
-    facts = [r.facts for r in results if (r.part, r.side) == (part.name, side) and r.value is not None][-1]
-    dice = f", Dice {facts['dice']:.3f}" if "dice" in facts else ""
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g}){dice}"
+        facts = measured[-1].facts
+        best = f", Dice {facts['dice']:.3f}" if "dice" in facts else ""
+        return f"not reached in {measured[-1].seconds:.0f} s{best}"
+    spread = "" if len(values) == 1 else f" ({min(values):.3g} to {max(values):.3g})"
+    return f"{statistics.median(values):.3g}{spread}{_facts(measured[-1].facts)}"
 
 
-def ratio_of(part: Part, results: Sequence[Result]) -> float | None:
-    """Return how many times faster segtrail is, by the medians; None where a side was not measured."""
-    own, peer = (values_of(results, part, side) for side in part.sides)
-    if not own or not peer:
-        return None
-    quotient = statistics.median(peer) / statistics.median(own)
-    return quotient if part.better == "lower" else 1 / quotient
+def _facts(facts: Mapping[str, Any]) -> str:
+    said = ""
+    if "dice" in facts:
+        said += f", Dice {facts['dice']:.3f}"
+    if "waited_share" in facts:
+        said += f", {100 * facts['waited_share']:.1f} % waiting"
+    if "learning_rate" in facts:
+        said += f", learning rate {facts['learning_rate']:g}"
+    if "slowest" in facts:
+        said += f", `{facts['slowest']}` of {facts['commands']}"
+    return said
 
 
-def _ratio(part: Part, results: Sequence[Result]) -> str:
-    ratio = ratio_of(part, results)
+def _ratio(part: Part, results: Results) -> str:
+    ratio = results.ratio(part)
     return "" if ratio is None else f"{ratio:.1f}"
 
 
-def _circumstances(settings: Settings, results: Sequence[Result]) -> list[str]:
+def _circumstances(settings: Settings, results: Results) -> list[str]:
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "numpy"))
-    busy = sum(result.load > _QUIET_LOAD for result in results)
+    busy = sum(result.load > _QUIET_LOAD for result in results.all)
     noise = (
-        f" {busy} of {len(results)} measurements began while the machine did something else." if busy else ""
+        f" {busy} of {len(results.all)} measurements began while the machine did something else."
+        if busy
+        else ""
     )
     return [
         f"Medians, with least and greatest. {_processor()}, {settings.threads} threads, Python "
@@ -78,12 +92,12 @@ def _processor() -> str:
     return processor_name()
 
 
-def draw(path: Path, parts: Sequence[Part], results: Sequence[Result]) -> None:
+def draw(path: Path, parts: Sequence[Part], results: Results) -> None:
     """Draw how many times faster segtrail is, a bar for each part."""
     from matplotlib.figure import Figure
 
     known: Mapping[str, float] = {
-        part.title: ratio for part in parts if (ratio := ratio_of(part, results)) is not None
+        part.title: ratio for part in parts if (ratio := results.ratio(part)) is not None
     }
     if not known:
         return

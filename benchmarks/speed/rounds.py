@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 # A peer is stopped at this many times segtrail's own time.
 PATIENCE = 5.0
 _LEAST_PATIENCE_SECONDS = 60.0
+_BOTH = {"segtrail": "segtrail_side.py", "MONAI": "monai_side.py"}
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,20 @@ class Part:
         title: What it is, for the table.
         unit: Unit of the values.
         better: Which values are better.
+        target: How many times better than the peer segtrail is meant to be, or None.
         sides: The scripts that measure it, by side; segtrail's own first.
         repetitions: How often each is measured.
+        stops_itself: Whether a peer gives up by itself after ``PATIENCE`` times the value of segtrail.
     """
 
     name: str
     title: str
     unit: str
-    better: Literal["lower", "higher"]
-    sides: Mapping[str, str] = field(
-        default_factory=lambda: {"segtrail": "segtrail_side.py", "MONAI": "monai_side.py"}
-    )
+    better: Literal["lower", "higher"] = "lower"
+    target: float | None = None
+    sides: Mapping[str, str] = field(default_factory=lambda: dict(_BOTH))
     repetitions: int = 5
+    stops_itself: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,34 +73,33 @@ class Rounds:
     """
 
     def __init__(self, work: Path, settings: Mapping[str, Any]) -> None:
-        self._work = work
         self._store = work / "results.jsonl"
         self._settings = work / "settings.json"
         work.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(json.dumps(dict(settings), indent=2), encoding="utf-8")
 
-    def results(self) -> list[Result]:
+    def results(self) -> "Results":
         """Return what was measured so far."""
         if not self._store.exists():
-            return []
+            return Results([])
         lines = self._store.read_text(encoding="utf-8").splitlines()
-        return [Result(**json.loads(line)) for line in lines]
+        return Results([Result(**json.loads(line)) for line in lines])
 
     def measure(self, part: Part) -> None:
         """Measure what is missing of a part, side after side in each round."""
         for number in range(part.repetitions):
             for side, script in part.sides.items():
-                done = [
-                    result for result in self.results() if (result.part, result.side) == (part.name, side)
-                ]
-                if len(done) <= number:
+                if len(self.results().of(part, side)) <= number:
                     result = self._measure(part, side, script)
                     self._keep(result)
-                    print(f"{part.name}, round {number + 1}, {side}: {_describe(result, part)}", flush=True)
+                    said = "not reached" if result.value is None else f"{result.value:.4g} {part.unit}"
+                    print(f"{part.name}, round {number + 1}, {side}: {said}", flush=True)
 
     def _measure(self, part: Part, side: str, script: str) -> Result:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-        command = [sys.executable, str(HERE / script), part.name, str(self._settings)]
+        own = self.results().values(part, next(iter(part.sides)))
+        limit = [str(PATIENCE * statistics.median(own))] if part.stops_itself and own else []
+        command = [sys.executable, str(HERE / script), part.name, str(self._settings), *limit]
         started = time.perf_counter()
         try:
             done = subprocess.run(
@@ -111,8 +113,8 @@ class Rounds:
     def _patience(self, part: Part, side: str) -> float | None:
         """Return how long a peer may take; segtrail itself is not stopped."""
         own = next(iter(part.sides))
-        times = [r.seconds for r in self.results() if (r.part, r.side) == (part.name, own)]
-        if side == own or not times:
+        times = [result.seconds for result in self.results().of(part, own)]
+        if side == own or not times or part.stops_itself:
             return None
         return max(_LEAST_PATIENCE_SECONDS, PATIENCE * statistics.median(times))
 
@@ -121,10 +123,28 @@ class Rounds:
             stream.write(json.dumps(asdict(result)) + "\n")
 
 
-def values_of(results: Sequence[Result], part: Part, side: str) -> list[float]:
-    """Return the values of one side of a part."""
-    return [r.value for r in results if (r.part, r.side) == (part.name, side) and r.value is not None]
+@dataclass(frozen=True)
+class Results:
+    """Measurements.
 
+    Attributes:
+        all: Each of them, in the order of their making.
+    """
 
-def _describe(result: Result, part: Part) -> str:
-    return "stopped" if result.value is None else f"{result.value:.4g} {part.unit}"
+    all: list[Result]
+
+    def of(self, part: Part, side: str) -> list[Result]:
+        """Return the measurements of one side of a part."""
+        return [result for result in self.all if (result.part, result.side) == (part.name, side)]
+
+    def values(self, part: Part, side: str) -> list[float]:
+        """Return the values of one side of a part."""
+        return [result.value for result in self.of(part, side) if result.value is not None]
+
+    def ratio(self, part: Part) -> float | None:
+        """Return how many times better segtrail is, by the medians; None where a side has no value."""
+        medians = [statistics.median(values) for side in part.sides if (values := self.values(part, side))]
+        if len(medians) < 2:
+            return None
+        own, peer = medians[:2]
+        return peer / own if part.better == "lower" else own / peer

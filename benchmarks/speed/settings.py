@@ -12,6 +12,7 @@ class Settings:
     Attributes:
         work: Folder of the comparison.
         data: The data set.
+        mini: Hearts at 2.5 mm, for the first look.
         train: Cases to train on.
         val: Cases to validate on.
         spacing_mm: Spacing that volumes are resampled to.
@@ -21,10 +22,12 @@ class Settings:
         workers: Processes that make patches.
         threads: Threads of torch.
         run: A run of segtrail that trained configs/baseline.yaml; its weights segment on both sides.
+        cascade: A run of configs/cpu.yaml on the same cases.
     """
 
     work: str
     data: str
+    mini: str
     train: tuple[str, ...]
     val: tuple[str, ...]
     spacing_mm: tuple[float, float, float]
@@ -34,6 +37,7 @@ class Settings:
     workers: int
     threads: int
     run: str | None
+    cascade: str | None
 
     @classmethod
     def read(cls, path: Path) -> "Settings":

@@ -91,7 +91,8 @@ def set_up_compute(config: TrainConfig) -> Compute:
         # cuBLAS reads this when CUDA starts, which has not happened yet in a fresh process.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(config.deterministic)
+    # use_deterministic_algorithms sets the same switch, but imports torch's compiler first: two seconds
+    torch.set_deterministic_debug_mode("error" if config.deterministic else "default")
     return Compute(device, precision, threads, config.deterministic, remark)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from networks_for_tests import ByIntensity, network_pass
 
 from segtrail.errors import TrainingFailed
@@ -66,3 +67,19 @@ def test_a_network_that_gives_nan_is_answered_with_a_sentence() -> None:
         network.everywhere(SCENE)
     with pytest.raises(TrainingFailed, match="not finite"):
         network.in_windows(SCENE, [(0, 0, 0)])
+
+
+def test_windows_that_overlap_weigh_as_in_the_sliding_window_of_monai() -> None:
+    from monai.inferers import SlidingWindowInferer
+
+    class ByFirstVoxel(ByIntensity):
+        def forward(self, image):
+            return super().forward(image[:, :, :1, :1, :1].expand_as(image))
+
+    starts = [(x, 0, z) for x in (0, 4, 8) for z in (0, 4, 6)]
+    box = network_pass(ByFirstVoxel()).in_windows(SCENE[:, :16, :8], starts)
+    slide = SlidingWindowInferer((8, 8, 8), overlap=0.5, mode="gaussian")
+    expected = slide(
+        torch.from_numpy(SCENE[None, :, :16, :8]), lambda image: ByFirstVoxel()(image).softmax(1)
+    )
+    np.testing.assert_allclose(box.values, expected[0].numpy(), rtol=1e-4, atol=1e-6)

@@ -1,12 +1,13 @@
 import math
 import sys
+from functools import partial
 
 import pytest
 import torch
 
 from segtrail.config.schema import LossConfig
 from segtrail.errors import InputError
-from segtrail.networks.loss import SegmentationLoss, one_hot
+from segtrail.networks.loss import SegmentationLoss, one_hot, soft_dice_loss
 
 SHAPE = (6, 5, 4)
 
@@ -70,6 +71,23 @@ def test_it_equals_the_loss_of_monai(classes, batch_dice):
     labels, logits = labels_of(classes), logits_of(classes)
     value = loss_of(logits, labels, classes, batch_dice=batch_dice, dice_weight=0.7, cross_entropy_weight=1.3)
     assert float(value.total) == pytest.approx(float(reference(logits, labels[:, None].long())), rel=1e-5)
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_its_dice_and_gradient_are_those_of_monai_to_the_last_bit(batch):
+    from monai.losses import DiceLoss
+
+    reference = DiceLoss(include_background=False, softmax=True, batch=batch)
+    target = one_hot(labels_of(3), 3)
+    gradients, values = [], []
+    for loss in (reference, partial(soft_dice_loss, batch=batch)):
+        logits = logits_of(3).clone().requires_grad_()
+        value = loss(logits, target)
+        value.backward()
+        gradients.append(logits.grad)
+        values.append(value.detach())
+    assert torch.equal(*values)
+    assert torch.equal(*gradients)
 
 
 def test_the_parts_are_weighed_as_configured():

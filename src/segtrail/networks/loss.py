@@ -9,6 +9,8 @@ from segtrail.config.schema import LossConfig
 from segtrail.errors import InputError
 from segtrail.networks.build import import_by_path
 
+_SMALL = 1e-5  # keeps a class that is nowhere from dividing by zero
+
 
 @dataclass(frozen=True)
 class LossValue:
@@ -33,11 +35,8 @@ class SegmentationLoss(nn.Module):
 
     def __init__(self, config: LossConfig, n_classes: int) -> None:
         super().__init__()
-        from monai.losses import DiceLoss
-
         self.config = config
         self.n_classes = n_classes
-        self.dice = DiceLoss(softmax=True, include_background=False, batch=config.batch_dice)
         self.own: nn.Module | None = None
         if ":" in config.name:
             self.own = import_by_path(config.name, "train.loss.name")[0]()
@@ -69,12 +68,37 @@ class SegmentationLoss(nn.Module):
         return LossValue(mean("total"), mean("dice"), mean("cross_entropy"))
 
     def _single(self, logits: Tensor, target: Tensor) -> LossValue:
-        dice = self.dice(logits, target)
+        dice = soft_dice_loss(logits, target, batch=self.config.batch_dice)
         cross_entropy = nn.functional.cross_entropy(logits, target)
         if self.own is not None:
             return LossValue(self.own(logits, target), dice.detach(), cross_entropy.detach())
         total = self.config.dice_weight * dice + self.config.cross_entropy_weight * cross_entropy
         return LossValue(total, dice.detach(), cross_entropy.detach())
+
+
+def soft_dice_loss(logits: Tensor, target: Tensor, *, batch: bool) -> Tensor:
+    """Compute one minus the soft Dice, the mean over the classes but the background.
+
+    Probabilities take the place of the predicted mask (Milletari et al. 2016, 3DV, 565-571; here with sums in place of
+    sums of squares): 2 TP / (2 TP + FP + FN), with 1e-5 added above and below the line. MONAI's ``DiceLoss`` gives the
+    same, but importing it costs seconds at the start of every training.
+
+    Args:
+        logits: Shape (B, classes, x, y, z), float32.
+        target: One-hot labels of the same shape.
+        batch: Whether the patches of a batch are measured together; else each by itself, then averaged.
+
+    Returns:
+        A number from 0 to 1.
+    """
+    axes = (0, 2, 3, 4) if batch else (2, 3, 4)
+    probabilities, reference = torch.softmax(logits, dim=1)[:, 1:], target[:, 1:]
+    true_positives = (probabilities * reference).sum(axes)
+    false_positives = probabilities.sum(axes) - true_positives
+    false_negatives = reference.sum(axes) - true_positives
+    sizes = 2 * (true_positives + 0.5 * false_positives + 0.5 * false_negatives)
+    dice = (2 * true_positives + _SMALL) / (sizes + _SMALL)
+    return (1.0 - dice).mean()
 
 
 def one_hot(labels: Tensor, n_classes: int) -> Tensor:
