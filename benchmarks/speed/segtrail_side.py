@@ -207,7 +207,7 @@ def memory(settings: Settings, n_volumes: int) -> dict[str, Any]:
         ]
         config = str(REPOSITORY / "configs" / "baseline.yaml")
         command = [sys.executable, "-m", "segtrail", "train", config, *changes]
-        peak = peak_above_imports_mib(command, "import torch, segtrail.experiment.train_run")
+        peak = peak_above_imports_mib(command, "import monai.networks.nets, segtrail.experiment.train_run")
         _make_deletable(Path(folder))
     return {"value": peak, "volumes": n_volumes}
 
