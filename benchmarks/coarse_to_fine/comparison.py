@@ -14,6 +14,10 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 Changes = tuple[str, ...]
+HEADER = (
+    "| candidate | Dice | difference (cases better) | NSD at 2 mm | HD95 (mm): mean, most | epoch (s) |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,17 @@ class Comparison:
 
     def table(self) -> list[str]:
         """Return a table in Markdown of the candidates all of whose folds are done."""
-        lines = [
-            "| candidate | Dice | difference (cases better) | NSD at 2 mm | HD95 (mm): mean, most | epoch (s) |",
-            "| --- | --- | --- | --- | --- | --- |",
-        ]
+        lines = list(HEADER)
         base: dict[str, float] = {}
         for name in self.candidates:
             folder = self._finished(name)
             if folder is None:
                 lines.append(f"| {name} | not done | | | | |")
                 continue
-            rows = _read_table(folder)
+            rows = read_rows(folder / "metrics_cases.csv")
             dice = {row["case"]: float(row["dice"]) for row in rows}
             base = base or dice
-            lines.append(f"| {name} | {_describe(rows, dice, base)} | {_fastest_epoch(folder):.1f} |")
+            lines.append(f"| {name} | {describe(rows, dice, base)} | {_fastest_epoch(folder):.1f} |")
         return lines
 
     def _cross_validate(self, name: str) -> None:
@@ -88,10 +89,7 @@ class Comparison:
         return self.work / "".join(letter if letter.isalnum() else "_" for letter in name)
 
     def _finished(self, name: str) -> Path | None:
-        for record in self._output(name).glob("cv/*/cv.json"):
-            if json.loads(record.read_text(encoding="utf-8"))["status"] == "finished":
-                return record.parent
-        return None
+        return finished_folder(self._output(name))
 
 
 def run_comparison(candidates: Mapping[str, Changes], n_folds: int, purpose: str) -> None:
@@ -113,7 +111,16 @@ def run_comparison(candidates: Mapping[str, Changes], n_folds: int, purpose: str
     Comparison(taken, chosen.folds, chosen.work.resolve(), chosen.data.resolve()).run()
 
 
-def _describe(rows: Sequence[Mapping[str, str]], dice: Mapping[str, float], base: Mapping[str, float]) -> str:
+def finished_folder(output: Path) -> Path | None:
+    """Return the folder of the finished cross-validation among the outputs of a candidate."""
+    for record in output.glob("cv/*/cv.json"):
+        if json.loads(record.read_text(encoding="utf-8"))["status"] == "finished":
+            return record.parent
+    return None
+
+
+def describe(rows: Sequence[Mapping[str, str]], dice: Mapping[str, float], base: Mapping[str, float]) -> str:
+    """Return the middle of a row: Dice, difference to the first candidate, NSD and HD95."""
     differences = [dice[case] - base[case] for case in dice]
     better = sum(difference > 0 for difference in differences)
     nsd, hd95 = ([float(row[column]) for row in rows] for column in ("nsd_2mm", "hd95_mm"))
@@ -127,16 +134,13 @@ def _fastest_epoch(folder: Path) -> float:
     """Return the seconds of the fastest epoch of the last network: the one that other work disturbed the least."""
     record = json.loads((folder / "cv.json").read_text(encoding="utf-8"))
     runs = [folder.parents[1] / "runs" / fold["run_id"] for fold in record["folds"]]
-    histories = [_read_rows(run / "history.csv") for run in runs]
+    histories = [read_rows(run / "history.csv") for run in runs]
     return min(
         float(row["seconds"]) for rows in histories for row in rows if row["stage"] == rows[-1]["stage"]
     )
 
 
-def _read_table(folder: Path) -> list[dict[str, str]]:
-    return _read_rows(folder / "metrics_cases.csv")
-
-
-def _read_rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a table."""
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))

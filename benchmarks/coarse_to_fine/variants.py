@@ -1,5 +1,8 @@
 """Cross-validates variants of configs/cpu.yaml that differ in one thing, all with the same short training.
 
+Without the average of weights, and without the largest component: ``without_training.py`` measures them on the runs of
+the first row.
+
 python benchmarks/coarse_to_fine/variants.py WORK_FOLDER --data data/Task02_Heart
 python benchmarks/coarse_to_fine/variants.py WORK_FOLDER --data data/Task02_Heart --only "elastic deformation"
 """
@@ -28,8 +31,6 @@ VARIANTS: dict[str, Changes] = {
     "larger region, margin 32 mm": ("stages.fine.region.margin_mm=32",),
     "channels 16 to 128": ("stages.fine.model.channels=[16, 32, 64, 128]",),
     "channels 32 to 160": ("stages.fine.model.channels=[32, 64, 128, 160]",),
-    "no average of weights": ("stages.fine.train.ema_decay=null",),
-    "no largest component": ("stages.fine.infer.largest_component=false",),
 }
 
 

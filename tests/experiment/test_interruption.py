@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,19 @@ def test_sigterm_while_volumes_are_prepared_leaves_nothing_half_done(
 ) -> None:
     from segtrail.preprocessing import cache
 
-    monkeypatch.setattr(cache, "prepare_label", lambda *_: signal.raise_signal(signal.SIGTERM))
+    prepare_label, numbers = cache.prepare_label, count(1)
+
+    def signalled(*arguments):
+        if next(numbers) == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return prepare_label(*arguments)
+
+    monkeypatch.setattr(cache, "prepare_label", signalled)
     result = segtrail("train", tiny_config)
     assert result.exit_code == 130
     assert "SIGTERM" in result.stderr
-    left = {path.name for path in (tmp_path / "outputs" / "cache").rglob("*") if path.is_file()}
-    assert left <= {".lock"}
+    entries = {path.parent for path in (tmp_path / "outputs" / "cache").rglob("*.npy")}
+    assert all((entry / "entry.json").is_file() for entry in entries)
     assert not (tmp_path / "outputs" / "runs").exists()
 
 
