@@ -1,4 +1,4 @@
-"""The volumes on which reading, writing and measuring are timed: a heart's size, two masks as large as a left atrium."""
+"""The volumes on which reading, writing and measuring are timed: of a heart's size, with masks like a left atrium."""
 
 from pathlib import Path
 
