@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 HERE = Path(__file__).parent
 # A peer is stopped at this many times segtrail's own time.
 PATIENCE = 5.0
@@ -52,7 +54,7 @@ class Result:
         side: On which side.
         value: The value; None where the side was stopped before it had one.
         seconds: Time of the whole measurement, imports included.
-        load: Processes that waited for a core when it began: above 0.5 the machine was not quiet.
+        load: Cores that were busy in the second before it began: above 0.5 the machine was not quiet.
         facts: What else it told.
     """
 
@@ -96,7 +98,7 @@ class Rounds:
                     print(f"{part.name}, round {number + 1}, {side}: {said}", flush=True)
 
     def _measure(self, part: Part, side: str, script: str) -> Result:
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+        load = psutil.cpu_percent(interval=1.0) / 100 * (os.cpu_count() or 1)
         own = self.results().values(part, next(iter(part.sides)))
         limit = [str(PATIENCE * statistics.median(own))] if part.stops_itself and own else []
         command = [sys.executable, str(HERE / script), part.name, str(self._settings), *limit]
