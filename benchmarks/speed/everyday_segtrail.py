@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from everyday_volumes import SPACING_MM, reference_and_prediction, write_image
-from segtrail_side import REPOSITORY
+from segtrail_side import REPOSITORY, make_deletable
 from settings import Settings
 
 TOLERANCE_MM = 2.0
@@ -74,8 +74,7 @@ def report(settings: Settings) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
         copy = Path(folder) / Path(settings.run).name
         shutil.copytree(settings.run, copy)
-        for path in [copy, *copy.rglob("*")]:
-            path.chmod(0o755)
+        make_deletable(copy)
         return {"value": _command_seconds(["report", str(copy)])}
 
 

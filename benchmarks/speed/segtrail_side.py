@@ -77,7 +77,7 @@ def training(settings: Settings) -> dict[str, Any]:
         config = load_config(REPOSITORY / "configs" / "baseline.yaml", [*changes, "train.validate_every=100"])
         run = train_run(config, Narrator(sys.stderr)).folder.path
         last = _read_history(run)[-1]
-        _make_deletable(run)
+        make_deletable(run)
     n_patches = len(settings.train) * settings.patches_per_volume
     waited = sum(waits[len(waits) // 2 :]) * float(last["patches_per_second"]) / n_patches
     return {
@@ -166,7 +166,7 @@ def _time_to_dice(settings: Settings, config: str, changes: Sequence[str], targe
                 time.sleep(_BETWEEN_LOOKS_SECONDS)
             process.terminate()
         rows = _validated(Path(folder))
-        _make_deletable(Path(folder))
+        make_deletable(Path(folder))
     best = max(float(row["val_dice"]) for row in rows)
     if not reached:
         return {"value": None, "dice": best}
@@ -208,7 +208,7 @@ def memory(settings: Settings, n_volumes: int) -> dict[str, Any]:
         config = str(REPOSITORY / "configs" / "baseline.yaml")
         command = [sys.executable, "-m", "segtrail", "train", config, *changes]
         peak = peak_above_imports_mib(command, "import monai.networks.nets, segtrail.experiment.train_run")
-        _make_deletable(Path(folder))
+        make_deletable(Path(folder))
     return {"value": peak, "volumes": n_volumes}
 
 
@@ -220,7 +220,7 @@ def _read_history(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def _make_deletable(folder: Path) -> None:
+def make_deletable(folder: Path) -> None:
     """Sealed runs are read-only."""
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755)
