@@ -21,6 +21,7 @@ from segtrail.config.network_schema import (
     UNet3DConfig,
 )
 from segtrail.errors import InputError
+from segtrail.networks.cpu_layers import use_quicker_layers
 from segtrail.networks.small_maps import keep_small_maps_exact
 
 _INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm)
@@ -92,6 +93,7 @@ def build_network(
         built = plan_network(config, n_channels, n_classes, patch_size, spacing_mm).build()
     require_divisible(patch_size, f"{prefix}patch.patch_size", built, config.name)
     keep_small_maps_exact(built.network)
+    use_quicker_layers(built.network)
     return built
 
 
