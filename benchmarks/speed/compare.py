@@ -40,14 +40,37 @@ VAL = ("la_007", "la_021", "la_022", "la_024")
 EPOCHS_OF_WEIGHTS = 20
 _EVERYDAY = {"segtrail": "everyday_segtrail.py", "MONAI": "everyday_monai.py"}
 _ALONE = {"segtrail": "everyday_segtrail.py"}
+
+
+def _beside_nnunet(name: str, title: str) -> Part:
+    sides = {"segtrail": "segtrail_side.py", "nnU-Net": "nnunet_side.py"}
+    return Part(name, title, "Dice", "higher", sides=sides, repetitions=1, time_of_peer="told equal")
+
+
 PARTS = (
     Part("preprocess", "Preprocessing, per volume", "s", target=5, repetitions=3),
     Part("patch", "A ready patch, one process", "s", target=15),
     Part("training", "Training, same network, end to end", "patches/s", "higher", target=3, repetitions=3),
     Part("inference", "Inference of a volume, same network", "s", target=5, repetitions=3),
     Part("cascade", "Inference of a volume, coarse to fine", "s", target=15, repetitions=3),
-    Part("dice_mini", "Time to Dice 0.80, heart_mini", "s", target=5, repetitions=1, stops_itself=True),
-    Part("dice_full", "Time to Dice 0.90, Task02_Heart", "s", target=5, repetitions=1, stops_itself=True),
+    Part(
+        "dice_mini",
+        "Time to Dice 0.80, heart_mini",
+        "s",
+        target=5,
+        repetitions=1,
+        time_of_peer="told patience",
+    ),
+    Part(
+        "dice_full",
+        "Time to Dice 0.90, Task02_Heart",
+        "s",
+        target=5,
+        repetitions=1,
+        time_of_peer="told patience",
+    ),
+    _beside_nnunet("nnunet_mini", "heart_mini, configs/quick.yaml"),
+    _beside_nnunet("nnunet_full", "Task02_Heart, configs/cpu.yaml"),
     Part("memory_20", "Anonymous memory, 20 volumes", "MiB", target=2, repetitions=1),
     Part("memory_200", "Anonymous memory, 200 volumes", "MiB", target=2, repetitions=1),
     Part("memory_1000", "Anonymous memory, 1000 volumes", "MiB", target=2, repetitions=1),
@@ -61,6 +84,7 @@ PARTS = (
     Part("resume", "From segtrail resume to the first step", "s", sides=_ALONE, repetitions=3),
 )
 _NEEDS_RUN = {"inference", "cascade", "report", "verify"}
+_NEEDS_CASCADE = {"cascade", "nnunet_full"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -103,7 +127,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         workers=2,
         threads=options.threads,
         run=str(_train_baseline(work, data)) if chosen & _NEEDS_RUN else None,
-        cascade=str(_train_cascade(work, data)) if "cascade" in chosen else None,
+        cascade=str(_train_cascade(work, data)) if chosen & _NEEDS_CASCADE else None,
     )
 
 

@@ -15,7 +15,7 @@ from monai.data import CacheDataset
 from monai.transforms import Compose
 from rounds import PATIENCE
 from segtrail_side import DICE_FULL, DICE_MINI
-from settings import Settings
+from settings import MINI_VAL, Settings, cases_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "peers"))
 
@@ -93,14 +93,11 @@ def inference(settings: Settings) -> dict[str, Any]:
 
 def dice_mini(settings: Settings, limit_seconds: float) -> dict[str, Any]:
     """Train on heart_mini: seconds from the first step until the validation Dice is there."""
-    description = json.loads((Path(settings.mini) / "dataset.json").read_text(encoding="utf-8"))
-    names = [Path(case["image"]).name.removesuffix(".nii.gz") for case in description["training"]]
-    val = ("la_004", "la_010", "la_016", "la_020")
     job = replace(
         _job(settings),
         data=settings.mini,
-        train=[name for name in names if name not in val],
-        val=val,
+        train=[name for name in cases_of(Path(settings.mini)) if name not in MINI_VAL],
+        val=MINI_VAL,
         spacing_mm=(2.5, 2.5, 2.5),
         patch_size=(80, 80, 48),
         patches_per_volume=4,

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rounds import Part, Results
+from rounds import Part, Result, Results
 from settings import Settings
 
 BEGIN, END = "<!-- comparison -->", "<!-- end of comparison -->"
@@ -19,10 +19,13 @@ def write_page(page: Path, parts: Sequence[Part], results: Results, settings: Se
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    lines = [*table(parts, results), "", *_circumstances(settings, results)]
+    beside_monai = [part for part in parts if "nnU-Net" not in part.sides]
+    beside_nnunet = [part for part in parts if "nnU-Net" in part.sides]
+    tables = [*table(beside_monai, results), "", *table_of_equal_time(beside_nnunet, results)]
+    lines = [*tables, "", *_circumstances(settings, results)]
     middle = "\n".join(["", *lines, ""])
     page.write_text(f"{before}{BEGIN}{middle}{END}{after}", encoding="utf-8", newline="\n")
-    draw(page.parent / "images" / "benchmarks.png", parts, results)
+    draw(page.parent / "images" / "benchmarks.png", beside_monai, results)
 
 
 def table(parts: Sequence[Part], results: Results) -> list[str]:
@@ -35,6 +38,36 @@ def table(parts: Sequence[Part], results: Results) -> list[str]:
             f"| {part.title} ({part.unit}) | {' | '.join(cells)} | {_ratio(part, results)} | {target} |"
         )
     return lines
+
+
+def table_of_equal_time(parts: Sequence[Part], results: Results) -> list[str]:
+    """Return the table in Markdown of what both sides reach in the same time."""
+    lines = [
+        "| after equal training time | segtrail: Dice | time (s) | nnU-Net: Dice | time (s) | steps |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for part in parts:
+        own, peer = (results.of(part, side) for side in part.sides)
+        cells = [*_dice_and_seconds(own), *_dice_and_seconds(peer), _steps(peer)]
+        lines.append(f"| {part.title} | {' | '.join(cells)} |")
+    return lines
+
+
+def _dice_and_seconds(measured: Sequence[Result]) -> tuple[str, str]:
+    if not measured:
+        return "not measured", ""
+    last = measured[-1]
+    if last.value is None:
+        return f"not run: {last.facts['reason']}", ""
+    return f"{last.value:.3f}", f"{last.facts['training_seconds']:.0f}"
+
+
+def _steps(measured: Sequence[Result]) -> str:
+    if not measured or measured[-1].value is None:
+        return ""
+    facts = measured[-1].facts
+    patch = " x ".join(map(str, facts["patch_size"]))
+    return f"{facts['steps']} of {facts['batch_size']} patches of {patch}"
 
 
 def _cell(part: Part, side: str, results: Results) -> str:
@@ -93,21 +126,31 @@ def _processor() -> str:
 
 
 def draw(path: Path, parts: Sequence[Part], results: Results) -> None:
-    """Draw how many times faster segtrail is, a bar for each part."""
+    """Draw how many times better segtrail is, a bar for each part; time above, memory below."""
     from matplotlib.figure import Figure
 
-    known: Mapping[str, float] = {
-        part.title: ratio for part in parts if (ratio := results.ratio(part)) is not None
+    ratios = {part.name: ratio for part in parts if (ratio := results.ratio(part)) is not None}
+    panels = {
+        "times as fast as a plain MONAI training": [
+            part for part in parts if part.name in ratios and part.unit != "MiB"
+        ],
+        "times as little memory": [part for part in parts if part.name in ratios and part.unit == "MiB"],
     }
-    if not known:
+    shown = {label: chosen for label, chosen in panels.items() if chosen}
+    if not shown:
         return
-    figure = Figure(figsize=(7, 0.6 + 0.4 * len(known)), layout="constrained")
-    axes = figure.subplots()
-    bars = axes.barh(list(known), list(known.values()), color="#0072B2")
-    axes.bar_label(bars, labels=[f"{ratio:.1f}x" for ratio in known.values()], padding=3)
-    axes.axvline(1, color="#222222", linewidth=0.8)
-    axes.invert_yaxis()
-    axes.set_xlabel("times as good as a plain MONAI training: as fast, or with as little memory")
-    axes.spines[["top", "right"]].set_visible(False)
+    heights = [len(chosen) for chosen in shown.values()]
+    figure = Figure(figsize=(7, 0.8 * len(shown) + 0.4 * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(shown), squeeze=False, height_ratios=heights)[:, 0]
+    for panel, (label, chosen) in zip(axes, shown.items(), strict=True):
+        bars = panel.barh(
+            [part.title for part in chosen], [ratios[part.name] for part in chosen], color="#0072B2"
+        )
+        panel.bar_label(bars, labels=[f"{ratios[part.name]:.1f}x" for part in chosen], padding=3)
+        panel.axvline(1, color="#222222", linewidth=0.8)
+        panel.margins(x=0.12)
+        panel.invert_yaxis()
+        panel.set_xlabel(label)
+        panel.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)

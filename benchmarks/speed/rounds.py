@@ -32,7 +32,9 @@ class Part:
         target: How many times better than the peer segtrail is meant to be, or None.
         sides: The scripts that measure it, by side; segtrail's own first.
         repetitions: How often each is measured.
-        stops_itself: Whether a peer gives up by itself after ``PATIENCE`` times the value of segtrail.
+        time_of_peer: How long a peer may take: "patience": it is stopped at ``PATIENCE`` times the time of segtrail's
+            measurement; "told patience": it gives up by itself at ``PATIENCE`` times segtrail's value; "told equal":
+            it trains for ``training_seconds`` of segtrail's facts.
     """
 
     name: str
@@ -42,7 +44,7 @@ class Part:
     target: float | None = None
     sides: Mapping[str, str] = field(default_factory=lambda: dict(_BOTH))
     repetitions: int = 5
-    stops_itself: bool = False
+    time_of_peer: Literal["patience", "told patience", "told equal"] = "patience"
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,8 @@ class Rounds:
 
     def _measure(self, part: Part, side: str, script: str) -> Result:
         load = psutil.cpu_percent(interval=1.0) / 100 * (os.cpu_count() or 1)
-        own = self.results().values(part, next(iter(part.sides)))
-        limit = [str(PATIENCE * statistics.median(own))] if part.stops_itself and own else []
-        command = [sys.executable, str(HERE / script), part.name, str(self._settings), *limit]
+        command = [sys.executable, str(HERE / script), part.name, str(self._settings)]
+        command += self._told_seconds(part, side)
         started = time.perf_counter()
         try:
             done = subprocess.run(
@@ -112,11 +113,20 @@ class Rounds:
         facts = json.loads(done.stdout.splitlines()[-1])
         return Result(part.name, side, facts.pop("value"), time.perf_counter() - started, load, facts)
 
+    def _told_seconds(self, part: Part, side: str) -> list[str]:
+        """Return for how long a peer trains, as an argument; none for segtrail itself and what trains nothing."""
+        own = next(iter(part.sides))
+        if side == own or part.time_of_peer == "patience":
+            return []
+        if part.time_of_peer == "told equal":
+            return [str(self.results().of(part, own)[-1].facts["training_seconds"])]
+        return [str(PATIENCE * statistics.median(self.results().values(part, own)))]
+
     def _patience(self, part: Part, side: str) -> float | None:
         """Return how long a peer may take; segtrail itself is not stopped."""
         own = next(iter(part.sides))
         times = [result.seconds for result in self.results().of(part, own)]
-        if side == own or not times or part.stops_itself:
+        if side == own or not times or part.time_of_peer != "patience":
             return None
         return max(_LEAST_PATIENCE_SECONDS, PATIENCE * statistics.median(times))
 

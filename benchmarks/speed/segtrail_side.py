@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from memory import make_volumes, peak_above_imports_mib
-from settings import Settings
+from settings import MINI_VAL, Settings, cases_of
 
 REPOSITORY = Path(__file__).parents[2]
 PATCHES_MEASURED = 40
@@ -151,6 +151,40 @@ def dice_full(settings: Settings) -> dict[str, Any]:
     return _time_to_dice(settings, "cpu.yaml", changes, DICE_FULL)
 
 
+def nnunet_mini(settings: Settings) -> dict[str, Any]:
+    """Train configs/quick.yaml to its end: the validation Dice of the last epoch, and the time it took."""
+    train = [case for case in cases_of(Path(settings.mini)) if case not in MINI_VAL]
+    with tempfile.TemporaryDirectory(dir=settings.work) as folder:
+        changes = [
+            f"paths.data_root={settings.mini}",
+            f"paths.output_root={folder}",
+            f"paths.cache_root={settings.work}/cache",
+            f"split.train={json.dumps(train)}",
+            f"split.val={json.dumps(list(MINI_VAL))}",
+            f"train.num_threads={settings.threads}",
+            "report.enabled=false",
+        ]
+        config = str(REPOSITORY / "configs" / "quick.yaml")
+        command = [sys.executable, "-m", "segtrail", "train", config, *changes]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        (run,) = Path(folder).glob("runs/*")
+        reached = _dice_at_the_end(run)
+        make_deletable(Path(folder))
+    return reached
+
+
+def nnunet_full(settings: Settings) -> dict[str, Any]:
+    """The same of the run of configs/cpu.yaml that segments in ``cascade``, both stages counted."""
+    assert settings.cascade is not None
+    return _dice_at_the_end(Path(settings.cascade))
+
+
+def _dice_at_the_end(run: Path) -> dict[str, Any]:
+    summary = json.loads((run / "metrics_summary.json").read_text(encoding="utf-8"))
+    seconds = sum(float(row["seconds"]) for row in _read_history(run))
+    return {"value": summary["selection"]["last_epoch_val_dice"], "training_seconds": seconds}
+
+
 def _time_to_dice(settings: Settings, config: str, changes: Sequence[str], target: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
         paths = [f"paths.output_root={folder}", f"paths.cache_root={settings.work}/cache"]
@@ -262,6 +296,8 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "cascade": cascade,
     "dice_mini": dice_mini,
     "dice_full": dice_full,
+    "nnunet_mini": nnunet_mini,
+    "nnunet_full": nnunet_full,
     "memory_20": lambda settings: memory(settings, 20),
     "memory_200": lambda settings: memory(settings, 200),
     "memory_1000": lambda settings: memory(settings, 1000),

@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+# Cases of heart_mini to validate on: those of configs/quick.yaml.
+MINI_VAL = ("la_004", "la_010", "la_016", "la_020")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,3 +47,9 @@ class Settings:
         """Read what ``compare.py`` wrote."""
         values = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+
+
+def cases_of(data: Path) -> list[str]:
+    """List the cases of a data set in the decathlon's layout that have a label."""
+    description = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
+    return [Path(entry["image"]).name.removesuffix(".nii.gz") for entry in description["training"]]
