@@ -332,6 +332,10 @@ CONFIGURATION = [
         _train("model={name: 'nowhere:Net'}"),
     ),
     BadInput(
+        *("patches on the device with own transforms", "train", "run on the CPU", 2),
+        _train("train.patches_on=device", "augment.transforms=['copy:copy']"),
+    ),
+    BadInput(
         *("a patch that the network can't halve", "train", "patch.patch_size", 2),
         _train("patch.patch_size=[15, 16, 8]"),
     ),

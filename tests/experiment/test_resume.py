@@ -22,6 +22,7 @@ from segtrail.errors import TrainingFailed
 from segtrail.experiment import resume_run, seal_run
 from segtrail.record.seal import read_seal
 from segtrail.training import loop
+from segtrail.training.step_values import StepValues
 
 Command = Callable[..., Any]
 MEASURED = ("seconds", "patches_per_second", "peak_memory_mb")
@@ -180,6 +181,26 @@ def test_any_number_of_workers_goes_on_in_the_middle_of_an_epoch(
     tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     command = (tiny_config, "report.enabled=false", f"train.num_workers={workers}")
+    goes_on_in_the_middle_of_an_epoch(tmp_path, segtrail, monkeypatch, *command)
+
+
+def test_patches_made_on_the_device_go_on_in_the_middle_of_an_epoch(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = (tiny_config, "report.enabled=false", "train.patches_on=device")
+    goes_on_in_the_middle_of_an_epoch(tmp_path, segtrail, monkeypatch, *command)
+
+
+def test_losses_read_a_step_late_as_from_a_graphics_card_go_on_in_the_middle_of_an_epoch(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "StepValues", lambda _device: StepValues(torch.device("cuda")))
+    goes_on_in_the_middle_of_an_epoch(tmp_path, segtrail, monkeypatch, tiny_config, "report.enabled=false")
+
+
+def goes_on_in_the_middle_of_an_epoch(
+    tmp_path: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch, *command: object
+) -> None:
     assert segtrail("train", *command).exit_code == 0
     expected = result_of(only_run(tmp_path))
     shutil.rmtree(tmp_path / "outputs" / "runs")

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from segtrail.config.augment_schema import AugmentConfig
-from segtrail.training.augment import change_intensity
+from segtrail.training import augment, device_augment
+from segtrail.training.patch_plan import draw_intensity_change
 
 CHANGES = ("blur", "noise", "brightness", "contrast", "gamma")
 SEEDS = st.integers(0, 2**32 - 1)
@@ -16,9 +18,38 @@ def patch():
 
 def change(image, seed=0, **chosen):
     """Change intensities by the methods chosen, always, and by no other."""
+    return change_by(_on_the_cpu, image, seed, **chosen)
+
+
+def change_by(maker, image, seed=0, **chosen):
     sections = {name: {"probability": 0.0} for name in CHANGES}
     sections |= {name: {"probability": 1.0, **ranges} for name, ranges in chosen.items()}
-    return change_intensity(image, AugmentConfig(**sections), np.random.default_rng(seed))
+    plan = draw_intensity_change(AugmentConfig(**sections), np.random.default_rng(seed))
+    return maker(image, plan, seed)
+
+
+def _on_the_cpu(image, plan, seed):
+    return augment.change_intensity(image, plan, np.random.default_rng(seed))
+
+
+def _on_a_device(image, plan, seed):
+    noise = torch.Generator().manual_seed(seed)
+    return device_augment.change_intensity(torch.from_numpy(image), plan, noise).numpy()
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if name != "noise"])
+@given(seed=SEEDS)
+def test_each_change_is_the_same_on_a_device(name, seed):
+    changed = change_by(_on_a_device, patch(), seed, **{name: {}})
+    np.testing.assert_allclose(changed, change(patch(), seed, **{name: {}}), atol=1e-4)
+    assert changed.dtype == np.float32
+
+
+def test_noise_on_a_device_is_as_strong_and_the_same_every_time():
+    strong = {"noise": {"standard_deviation_range": (0.5, 0.5)}}
+    first, second = (change_by(_on_a_device, patch(), 3, **strong) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert (first - patch()).std() == pytest.approx(0.5, abs=0.03)
 
 
 def test_no_change_leaves_the_patch_as_it_is():

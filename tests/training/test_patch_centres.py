@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from segtrail.config.schema import AugmentConfig, PatchConfig, PreprocessConfig, RegionConfig, StageConfig
-from segtrail.training.patches import PatchCentres, PatchDataset, PatchKey
+from segtrail.training.patch_plan import PatchCentres, PatchKey
+from segtrail.training.patches import PatchDataset
 
 SHAPE = (40, 36, 32)
 HALF = 3.5  # from the first voxel of a patch of 8 to its middle

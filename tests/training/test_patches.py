@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from segtrail.training.patches import PatchDataset, PatchKey
+from segtrail.training.patch_plan import PatchKey
+from segtrail.training.patches import PatchDataset
 
 SHAPE = (20, 18, 16)
 EVERYTHING = {

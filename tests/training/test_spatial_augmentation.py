@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from segtrail.config.augment_schema import AugmentConfig
-from segtrail.training.augment import SpatialChange, change_orientation, draw_spatial_change, sample_patch
+from segtrail.training import augment, device_augment
+from segtrail.training.patch_plan import SpatialChange, draw_orientation, draw_spatial_change
 
 NOTHING = SpatialChange(np.eye(3), np.zeros(3))
 OUTSIDE = np.array([-5.0, -7.0], dtype=np.float32)
@@ -22,8 +24,32 @@ def random_case(shape=(15, 13, 11)):
 
 
 def sample(image, labels, start, size, change=NOTHING):
-    centre = np.asarray(start) + (np.asarray(size) - 1) / 2
-    return sample_patch(image, labels, centre, size, change, OUTSIDE)
+    """Interpolate a patch on the CPU and as it is done on a device; both are the same."""
+    patch, patch_labels = augment.sample_patch(image, labels, np.asarray(start), size, change, OUTSIDE)
+    on_device, labels_on_device = device_augment.sample_patch(
+        torch.from_numpy(image),
+        torch.from_numpy(labels),
+        np.asarray(start),
+        size,
+        change,
+        torch.from_numpy(OUTSIDE),
+        n_classes=int(labels.max()) + 1,
+    )
+    np.testing.assert_allclose(on_device.numpy(), patch, atol=1e-4)
+    # shares that are as good as equal may fall to either class
+    assert np.mean(labels_on_device.numpy() != patch_labels) <= 0.01
+    assert labels_on_device.dtype == torch.uint8
+    return patch, patch_labels
+
+
+def turn(image, labels, config, seed):
+    """Flip and turn a patch on the CPU and as it is done on a device; both are the same."""
+    orientation = draw_orientation(config, labels.shape, np.random.default_rng(seed))
+    turned, turned_labels = augment.orient(image, labels, orientation)
+    on_device = device_augment.orient(torch.from_numpy(image), torch.from_numpy(labels), orientation)
+    np.testing.assert_array_equal(on_device[0].numpy(), turned)
+    np.testing.assert_array_equal(on_device[1].numpy(), turned_labels)
+    return turned, turned_labels
 
 
 def plain_crop(image, labels, start, size):
@@ -96,7 +122,7 @@ def test_a_whole_shift_is_a_crop_elsewhere():
 def test_a_shift_by_half_a_voxel_takes_the_mean_of_neighbours():
     image, labels = random_case()
     change = SpatialChange(np.eye(3), np.array([0.5, 0.0, 0.0]))
-    patch, _ = sample(image, labels, (4, 4, 2), (5, 5, 5), change)
+    patch, _ = sample(image, np.ones_like(labels), (4, 4, 2), (5, 5, 5), change)
     mean = (image[:, 4:9, 4:9, 2:7] + image[:, 5:10, 4:9, 2:7]) / 2
     np.testing.assert_allclose(patch, mean, atol=1e-5)
 
@@ -190,7 +216,7 @@ def test_flips_and_turns_move_image_and_labels_alike_and_lose_no_voxel(seed):
     image, labels = random_case((6, 6, 4))
     image[0] = labels
     config = AugmentConfig(flip={"probability": 0.5}, right_angle={"probability": 0.8})
-    new_image, new_labels = change_orientation(image, labels, config, np.random.default_rng(seed))
+    new_image, new_labels = turn(image, labels, config, seed)
     np.testing.assert_array_equal(new_image[0], new_labels)
     np.testing.assert_array_equal(np.sort(new_image[1].ravel()), np.sort(image[1].ravel()))
     assert new_labels.shape == (6, 6, 4)
@@ -199,7 +225,7 @@ def test_flips_and_turns_move_image_and_labels_alike_and_lose_no_voxel(seed):
 def test_only_the_axes_named_are_flipped():
     image, labels = random_case()
     config = AugmentConfig(flip={"probability": 1.0, "axes": (2,)})
-    flipped_image, flipped = change_orientation(image, labels, config, np.random.default_rng(0))
+    flipped_image, flipped = turn(image, labels, config, 0)
     np.testing.assert_array_equal(flipped, labels[:, :, ::-1])
     np.testing.assert_array_equal(flipped_image, image[..., ::-1])
 
@@ -207,17 +233,12 @@ def test_only_the_axes_named_are_flipped():
 def test_patches_with_no_two_equal_sides_are_not_turned():
     image, labels = random_case()
     config = AugmentConfig(flip={"probability": 0.0}, right_angle={"probability": 1.0})
-    _, same = change_orientation(image, labels, config, np.random.default_rng(0))
+    _, same = turn(image, labels, config, 0)
     np.testing.assert_array_equal(same, labels)
 
 
 def test_turns_reach_every_right_angle_about_every_axis():
     cube = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
     config = AugmentConfig(flip={"probability": 0.0}, right_angle={"probability": 1.0})
-    seen = {
-        change_orientation(cube[None].astype(np.float32), cube, config, np.random.default_rng(seed))[
-            1
-        ].tobytes()
-        for seed in range(200)
-    }
+    seen = {turn(cube[None].astype(np.float32), cube, config, seed)[1].tobytes() for seed in range(200)}
     assert len(seen) == 9

@@ -183,6 +183,12 @@ class TrainConfig(Section):
     num_workers: Annotated[int, Field(ge=0, le=64, strict=True)] = Field(
         2, description="Processes that prepare patches; any number gives the same result."
     )
+    patches_on: Literal["auto", "cpu", "device"] = Field(
+        "auto",
+        description="Where patches are made: cpu, by num_workers processes; device, where the volumes then lie too, "
+        "and the noise has other numbers. auto takes the device where it is CUDA, the volumes take at most a quarter "
+        "of its memory and augment.transforms is empty.",
+    )
     device: Annotated[str, Field(pattern=DEVICE_PATTERN)] = Field(
         "auto", description="auto (CUDA, then Apple MPS, then CPU), cpu, mps, cuda or cuda:N."
     )

@@ -1,6 +1,6 @@
 """Everything before the run folder exists: a bad configuration or data set leaves nothing behind."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from segtrail.dataset.description import DatasetDescription, read_description
 from segtrail.dataset.reading.scan import CaseScan
 from segtrail.dataset.split import Split, inseparable_cases, split_cases
 from segtrail.dataset.summary import summarise_dataset
+from segtrail.errors import InputError
 from segtrail.experiment.checking import read_and_check, require_sound
 from segtrail.experiment.patch_size import region_size, whole_volume_size
 from segtrail.networks.build import (
@@ -30,6 +31,7 @@ from segtrail.progress import Narrator
 from segtrail.randomness import derive_seed
 from segtrail.record.disk import require_room_for_run, require_writable
 from segtrail.record.redaction import Redactor
+from segtrail.training.device_patches import fit_on_device
 
 # Of a network whose patches are chosen once the volumes are preprocessed.
 _PROVISIONAL_PATCH = (96, 96, 96)
@@ -217,12 +219,13 @@ def settle_stages(
     """
     settled, stages = {}, []
     for place, (name, stage) in enumerate(config.stage_configs().items()):
-        built, size = networks[name], stage.patch.patch_size
+        built, size, prefix = networks[name], stage.patch.patch_size, prefix_of(config, name)
+        train = [prepared[name][case] for case in data.split.train]
         if size is None:
             choose = whole_volume_size if place == 0 else region_size
-            size = choose(stage, built, compute, [prepared[name][case] for case in data.split.train])
-        settled[name] = _with_sizes(stage, size)
-        own, prefix = seeded(settled[name], name), prefix_of(config, name)
+            size = choose(stage, built, compute, train)
+        settled[name] = _with_place_of_patches(_with_sizes(stage, size), train, compute, prefix)
+        own = seeded(settled[name], name)
         if stage.patch.patch_size is None:
             built = build_stage_network(own, data.description, compute, prefix)
         stages.append(Stage(name, own, built, prepared[name], prefix))
@@ -240,6 +243,28 @@ def _with_sizes(config: StageConfig, size: tuple[int, int, int]) -> StageConfig:
             "infer": config.infer.model_copy(update={"roi_size": config.infer.roi_size or size}),
         }
     )
+
+
+def _with_place_of_patches(
+    config: StageConfig, cases: Sequence[PreparedCase], compute: Compute, prefix: str
+) -> StageConfig:
+    if config.train.patches_on == "device":
+        _require_patches_on_device(config, compute, prefix)
+    if config.train.patches_on != "auto":
+        return config
+    fit = fit_on_device(config, cases, compute.device, compute.memory_bytes())
+    train = config.train.model_copy(update={"patches_on": "device" if fit else "cpu"})
+    return config.model_copy(update={"train": train})
+
+
+def _require_patches_on_device(config: StageConfig, compute: Compute, prefix: str) -> None:
+    because = ""
+    if config.augment.enabled and config.augment.transforms:
+        because = f"{prefix}augment.transforms names transforms of your own, which run on the CPU"
+    elif compute.device.type == "mps":
+        because = "torch can't interpolate in 3D on Apple MPS"
+    if because:
+        raise InputError(f"{prefix}train.patches_on is device, but {because}. Use auto or cpu.")
 
 
 def require_disk(

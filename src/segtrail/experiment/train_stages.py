@@ -25,7 +25,7 @@ from segtrail.record.hashing import hash_file
 from segtrail.record.run_folder import RunFolder
 from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.training.loop import StageRecord, Training, TrainingOutcome, on_cpu
-from segtrail.training.patches import PatchCentres
+from segtrail.training.patch_plan import PatchCentres
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,7 @@ def _train_rule(terms: Terms) -> Rule:
             "batch_size": number,
             "max_epochs": number,
             "num_workers": number,
+            "patches_on": one_of("auto", "cpu", "device"),
             "device": _DEVICE,
             "precision": one_of("auto", "fp32", "bf16", "fp16"),
             "channels_last": either(flag, one_of("auto")),

@@ -1,11 +1,10 @@
-"""Random changes to one patch, each with its probability and range from the configuration.
+"""Changing one patch on the CPU, as its plan says.
 
 Intensities are changed with NumPy, whose results do not depend on the number of threads; the one spatial
 interpolation is torch's ``grid_sample``, where each voxel is computed by itself.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,70 +12,19 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segtrail.config.augment_schema import AffineConfig, AugmentConfig
 from segtrail.images.resample import resample_linear
+from segtrail.training.patch_plan import IntensityChange, Orientation, Shape, SpatialChange
 
 Image = NDArray[np.float32]
 Labels = NDArray[np.uint8]
 OwnTransform = Callable[[Image, Labels, np.random.Generator], tuple[Image, Labels]]
 
 
-@dataclass(frozen=True)
-class SpatialChange:
-    """Where the voxels of a patch come from: ``centre + matrix @ (voxel - middle of the patch) + displacement``.
-
-    Attributes:
-        matrix: 3x3, in voxels.
-        shift: Added to the centre, in voxels.
-        control_displacements: Displacements of a coarse grid of points over the patch, in voxels, shape
-            (3, n, n, n), interpolated linearly between them; None for none.
-    """
-
-    matrix: NDArray[np.float64]
-    shift: NDArray[np.float64]
-    control_displacements: NDArray[np.float32] | None = None
-
-
-def draw_spatial_change(
-    config: AugmentConfig, spacing_mm: Sequence[float], generator: np.random.Generator
-) -> SpatialChange | None:
-    """Draw an affine change and a smooth deformation, or None where this patch gets neither.
-
-    Rotations are rigid in millimetres, whatever the spacing.
-    """
-    affine = generator.random() < config.affine.probability
-    elastic = generator.random() < config.elastic.probability
-    if not affine and not elastic:
-        return None
-    change = (
-        _draw_affine(config.affine, spacing_mm, generator)
-        if affine
-        else SpatialChange(np.eye(3), np.zeros(3))
-    )
-    if not elastic:
-        return change
-    points = config.elastic.control_points
-    field = generator.standard_normal((3, points, points, points), dtype=np.float32)
-    return replace(change, control_displacements=field * np.float32(config.elastic.displacement_voxels))
-
-
-def _draw_affine(
-    config: AffineConfig, spacing_mm: Sequence[float], generator: np.random.Generator
-) -> SpatialChange:
-    angles = np.deg2rad(generator.uniform(-config.rotation_degrees, config.rotation_degrees, size=3))
-    scale = generator.uniform(*config.scale_range)
-    stretch = 1.0 + generator.uniform(-config.anisotropic_scale, config.anisotropic_scale, size=3)
-    shift = generator.uniform(-config.shift_voxels, config.shift_voxels, size=3)
-    spacing = np.asarray(spacing_mm)
-    turn = np.diag(1.0 / spacing) @ _rotation(angles) @ np.diag(spacing)
-    return SpatialChange(turn @ np.diag(1.0 / (scale * stretch)), shift)
-
-
 def sample_patch(
     image: Image,
     labels: Labels,
-    centre: NDArray[np.float64],
-    size: tuple[int, int, int],
+    start: NDArray[np.int64],
+    size: Shape,
     change: SpatialChange,
     outside: NDArray[np.float32],
 ) -> tuple[Image, Labels]:
@@ -88,7 +36,7 @@ def sample_patch(
     Args:
         image: The volume, shape (C, x, y, z); may be memory-mapped.
         labels: Its labels, shape (x, y, z).
-        centre: The volume's point, in voxels, that comes to the middle of the patch.
+        start: The patch's first voxel without the change; around the middle of that patch it is changed.
         size: Voxels of the patch.
         change: Rotation, scaling and shift.
         outside: Intensity of each channel outside the volume.
@@ -96,7 +44,7 @@ def sample_patch(
     Returns:
         Image (C, *size) and labels (*size).
     """
-    coordinates = _source_coordinates(centre, size, change)
+    coordinates = _source_coordinates(start + (np.asarray(size) - 1) / 2, size, change)
     box = _bounding_box(coordinates, labels.shape)
     crop_labels = np.asarray(labels[box])
     foreground = _classes_in(crop_labels)
@@ -131,42 +79,37 @@ def _interpolate(planes: list[NDArray[Any]], grid: torch.Tensor) -> NDArray[np.f
     return joined
 
 
-def change_orientation(
-    image: Image, labels: Labels, config: AugmentConfig, generator: np.random.Generator
-) -> tuple[Image, Labels]:
+def orient(image: Image, labels: Labels, orientation: Orientation) -> tuple[Image, Labels]:
     """Flip and turn a patch by right angles."""
-    for axis in config.flip.axes:
-        if generator.random() < config.flip.probability:
-            image, labels = np.flip(image, axis + 1), np.flip(labels, axis)
-    if generator.random() < config.right_angle.probability:
-        planes = [(a, b) for a, b in ((0, 1), (0, 2), (1, 2)) if labels.shape[a] == labels.shape[b]]
-        if planes:
-            plane = planes[int(generator.integers(len(planes)))]
-            turns = int(generator.integers(1, 4))
-            image = np.rot90(image, turns, axes=(plane[0] + 1, plane[1] + 1))
-            labels = np.rot90(labels, turns, axes=plane)
+    image = np.flip(image, tuple(axis + 1 for axis in orientation.flips))
+    labels = np.flip(labels, orientation.flips)
+    first, second = orientation.plane
+    image = np.rot90(image, orientation.turns, axes=(first + 1, second + 1))
+    labels = np.rot90(labels, orientation.turns, axes=(first, second))
     return np.ascontiguousarray(image), np.ascontiguousarray(labels)
 
 
-def change_intensity(image: Image, config: AugmentConfig, generator: np.random.Generator) -> Image:
-    """Blur, add noise, and change brightness, contrast and gamma of a patch (C, x, y, z)."""
+def change_intensity(image: Image, change: IntensityChange, noise: np.random.Generator) -> Image:
+    """Blur, add noise, and change brightness, contrast and gamma of a patch (C, x, y, z).
 
-    def applies(probability: float) -> bool:
-        return bool(generator.random() < probability)
-
-    if applies(config.blur.probability):
-        sigma = generator.uniform(*config.blur.sigma_voxels_range)
-        image = np.stack([ndimage.gaussian_filter(channel, sigma, truncate=3.0) for channel in image])
-    if applies(config.noise.probability):
-        deviation = np.float32(generator.uniform(*config.noise.standard_deviation_range))
-        image = image + deviation * generator.standard_normal(image.shape, dtype=np.float32)
-    if applies(config.brightness.probability):
-        image = image + np.float32(generator.uniform(*config.brightness.shift_range))
-    if applies(config.contrast.probability):
+    Args:
+        image: The patch.
+        change: What is done.
+        noise: Gives the noise.
+    """
+    if change.blur_sigma is not None:
+        blurred = [ndimage.gaussian_filter(channel, change.blur_sigma, truncate=3.0) for channel in image]
+        image = np.stack(blurred)
+    if change.noise_deviation is not None:
+        deviation = np.float32(change.noise_deviation)
+        image = image + deviation * noise.standard_normal(image.shape, dtype=np.float32)
+    if change.brightness is not None:
+        image = image + np.float32(change.brightness)
+    if change.contrast is not None:
         mean = image.mean(dtype=np.float64).astype(np.float32)
-        image = (image - mean) * np.float32(generator.uniform(*config.contrast.factor_range)) + mean
-    if applies(config.gamma.probability):
-        image = _gamma(image, generator.uniform(*config.gamma.gamma_range))
+        image = (image - mean) * np.float32(change.contrast) + mean
+    if change.gamma is not None:
+        image = _gamma(image, change.gamma)
     return np.asarray(image, dtype=np.float32)
 
 
@@ -177,20 +120,8 @@ def _gamma(image: Image, exponent: float) -> Image:
     return np.asarray(unit ** np.float32(exponent) * np.float32(width) + lowest, dtype=np.float32)
 
 
-def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compose rotations about x, y and z, in radians."""
-    matrix = np.eye(3)
-    for axis, angle in enumerate(angles):
-        first, second = [other for other in range(3) if other != axis]
-        turn = np.eye(3)
-        turn[first, first] = turn[second, second] = np.cos(angle)
-        turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
-        matrix = turn @ matrix
-    return matrix
-
-
 def _source_coordinates(
-    centre: NDArray[np.float64], size: tuple[int, int, int], change: SpatialChange
+    centre: NDArray[np.float64], size: Shape, change: SpatialChange
 ) -> list[NDArray[np.float32]]:
     """Compute, for each axis of the volume, where every voxel of the patch comes from."""
     offsets = [np.arange(n, dtype=np.float32) - np.float32((n - 1) / 2) for n in size]

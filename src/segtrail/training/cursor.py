@@ -1,10 +1,8 @@
 """How far a training is inside its epoch, so that it can go on from there as if never interrupted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from segtrail.networks.loss import LossValue
 
 
 @dataclass
@@ -25,10 +23,10 @@ class Cursor:
     loss_sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     seconds: float = 0.0
 
-    def add(self, value: LossValue, patches: int) -> None:
-        """Count a step."""
-        for index, part in enumerate((value.total, value.dice, value.cross_entropy)):
-            self.loss_sums[index] += float(part.detach()) * patches
+    def add(self, losses: Sequence[float], patches: int) -> None:
+        """Count a step by its loss, Dice part and cross entropy."""
+        for index, loss in enumerate(losses):
+            self.loss_sums[index] += loss * patches
         self.patches += patches
         self.steps += 1
 

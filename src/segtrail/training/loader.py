@@ -1,30 +1,45 @@
-"""The processes that prepare patches while the network trains."""
+"""Where patches come from while the network trains."""
 
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from segtrail.config.schema import StageConfig
 from segtrail.memory_reuse import keep_freed_memory
+from segtrail.preprocessing.cache import PreparedCase
 from segtrail.stop_request import leave_signals_to_the_main_process
+from segtrail.training.device_patches import DevicePatches
+from segtrail.training.patch_plan import PatchCentres
 from segtrail.training.patches import EpochBatches, PatchDataset
 
 
 def make_loader(
-    patches: PatchDataset, batches: EpochBatches, workers: int, device: torch.device
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Make a loader of patches.
+    config: StageConfig,
+    cases: Sequence[PreparedCase],
+    n_classes: int,
+    batches: EpochBatches,
+    device: torch.device,
+    centres: PatchCentres | None = None,
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """Open the source of an epoch's patches: processes on the CPU, or the device itself.
 
     Args:
-        patches: Makes each patch.
+        config: The stage's configuration.
+        cases: The training cases.
+        n_classes: Classes, background included.
         batches: Which patches come together, and in which order.
-        workers: Processes; 0 prepares patches in this one.
         device: Where they will go.
+        centres: Where patches are taken from; None takes them from the whole volume.
     """
+    if config.train.patches_on == "device":
+        return DevicePatches(cases, config, n_classes, batches, device, centres)
+    workers = config.train.num_workers
     return DataLoader(
-        patches,
+        PatchDataset(cases, config, centres),
         batch_sampler=batches,
         num_workers=workers,
         persistent_workers=workers > 0,
@@ -33,8 +48,8 @@ def make_loader(
     )
 
 
-def end_workers(loader: DataLoader[tuple[Tensor, Tensor]]) -> None:
-    """End the workers, also one that hangs.
+def end_workers(loader: object) -> None:
+    """End the workers of a loader that has some, also one that hangs.
 
     They don't hear SIGTERM, by which torch would end such a one: it would keep the program alive.
     """

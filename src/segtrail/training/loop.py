@@ -14,7 +14,7 @@ from segtrail.compute import Compute
 from segtrail.config.schema import StageConfig
 from segtrail.errors import InputError, Interrupted, SegtrailError, TrainingFailed
 from segtrail.networks.build import BuiltNetwork
-from segtrail.networks.loss import LossValue, SegmentationLoss
+from segtrail.networks.loss import SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import derive_seed
 from segtrail.record.history import HistoryRow, append_history, count_history
@@ -25,8 +25,11 @@ from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.training.cursor import Cursor
 from segtrail.training.loader import end_workers, make_loader, without_trace
 from segtrail.training.memory import is_out_of_memory, out_of_memory, peak_memory_mb
-from segtrail.training.patches import EpochBatches, PatchCentres, PatchDataset, PatchKey
+from segtrail.training.optimiser import make_optimiser
+from segtrail.training.patch_plan import PatchCentres, PatchKey
+from segtrail.training.patches import EpochBatches
 from segtrail.training.schedule import learning_rate
+from segtrail.training.step_values import StepValue, StepValues
 
 
 class TrainingObserver(Protocol):
@@ -137,14 +140,13 @@ class Training:
         self.average = None if decay is None else AveragedNetwork(built.network, decay)
         self.trained = built if self.average is None else replace(built, network=self.average.network)
         self.loss = SegmentationLoss(config.train.loss, n_classes).to(compute.device)
-        self.optimiser = _make_optimiser(self.network, config)
+        self.optimiser = make_optimiser(self.network, config.optim, compute.device)
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
         self.batches = EpochBatches(
             len(cases), config.patch.patches_per_case, config.train.batch_size, config.train.seed
         )
-        self.loader = make_loader(
-            PatchDataset(cases, config, centres), self.batches, config.train.num_workers, compute.device
-        )
+        self.loader = make_loader(config, cases, n_classes, self.batches, compute.device, centres)
+        self.values = StepValues(compute.device)
         self.total_steps = len(self.batches) * config.train.max_epochs
         self.cursor = Cursor()
         self.outcome = TrainingOutcome()
@@ -211,15 +213,16 @@ class Training:
         self.batches.epoch, self.batches.skipped = epoch, cursor.steps
         self.network.train()
         for step, (images, labels) in enumerate(self.loader, start=cursor.steps):
-            rate = self._rate(epoch, step)
-            cursor.add(self._run_step(images, labels, epoch, step, rate), len(images))
+            self._run_step(images, labels, epoch, step)
             cursor.seconds = earlier_seconds + time.perf_counter() - started
-            self.observer.on_step(epoch, cursor.steps, len(self.batches), cursor.mean_losses()[0], rate)
+            self._count(epoch, self.values.take())
+            if stop or self._save_is_due(epoch, step):
+                self._count(epoch, self.values.take(all_of_them=True))
+                self._save()
             if stop:
-                self._save()
                 raise Interrupted(f"{stop.reason} came in epoch {epoch}, step {cursor.steps}.")
-            if self._save_is_due(epoch):
-                self._save()
+        self._count(epoch, self.values.take(all_of_them=True))
+        cursor.seconds = earlier_seconds + time.perf_counter() - started
         val_dice = self._validate_if_due(epoch, stop)
         row = HistoryRow(
             self.record.stage,
@@ -238,38 +241,46 @@ class Training:
     def _rate(self, epoch: int, step: int) -> float:
         return learning_rate((epoch - 1) * len(self.batches) + step, self.total_steps, self.config.optim)
 
-    def _save_is_due(self, epoch: int) -> bool:
+    def _count(self, epoch: int, values: Sequence[StepValue]) -> None:
+        """Take what steps came to into the epoch; a loss or gradient that is not finite ends the training."""
+        for value in values:
+            if not math.isfinite(value.losses[0]):
+                raise self._not_finite("loss", epoch, value.step)
+            if not self.scaler.is_enabled() and not math.isfinite(value.gradient_norm):
+                raise self._not_finite("gradient", epoch, value.step)
+            self.cursor.add(value.losses, value.patches)
+            mean, rate = self.cursor.mean_losses()[0], self._rate(epoch, value.step)
+            self.observer.on_step(epoch, self.cursor.steps, len(self.batches), mean, rate)
+
+    def _save_is_due(self, epoch: int, step: int) -> bool:
         """Tell whether it is time for a checkpoint in the middle of an epoch."""
         every = self.config.train.checkpoint_every
-        steps = (epoch - 1) * len(self.batches) + self.cursor.steps
+        steps = (epoch - 1) * len(self.batches) + step + 1
         if every.steps is not None and steps % every.steps == 0:
             return True
         return every.minutes is not None and time.monotonic() - self._saved >= 60 * every.minutes
 
-    def _run_step(self, images: Tensor, labels: Tensor, epoch: int, step: int, rate: float) -> LossValue:
+    def _run_step(self, images: Tensor, labels: Tensor, epoch: int, step: int) -> None:
+        """Change the weights by one step; nothing here waits for the device."""
         config, device = self.config, self.compute.device
         torch.manual_seed(derive_seed(config.train.seed, "step", epoch, step))  # dropout
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._rate(epoch, step)
         images = images.to(device, non_blocking=True)
         if _is_channels_last(self.network):
             images = images.contiguous(memory_format=torch.channels_last_3d)
         self.optimiser.zero_grad(set_to_none=True)
         with self.compute.autocast():
             output = self.network(images)
-        value: LossValue = self.loss(output, labels.to(device, non_blocking=True))
-        if not torch.isfinite(value.total):
-            raise self._not_finite("loss", epoch, step)
+        value = self.loss(output, labels.to(device, non_blocking=True))
         torch.autograd.backward(self.scaler.scale(value.total))
         self.scaler.unscale_(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.train.gradient_clip or float("inf"))
-        if not self.scaler.is_enabled() and not torch.isfinite(norm):
-            raise self._not_finite("gradient", epoch, step)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average is not None:
             self.average.follow(self.network)
-        return value
+        self.values.add(step, len(images), value, norm)
 
     def _validate_if_due(self, epoch: int, stop: StopRequest) -> float | None:
         train = self.config.train
@@ -363,19 +374,6 @@ def on_cpu(state: dict[str, Any]) -> dict[str, Any]:
 def _batch_keys(batches: EpochBatches, step: int) -> list[PatchKey]:
     iterator: Iterator[list[PatchKey]] = iter(batches)
     return next(keys for index, keys in enumerate(iterator, start=batches.skipped) if index == step)
-
-
-def _make_optimiser(network: nn.Module, config: StageConfig) -> torch.optim.Optimizer:
-    optim = config.optim
-    if optim.name == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
-    return torch.optim.SGD(
-        network.parameters(),
-        lr=optim.lr,
-        momentum=optim.momentum,
-        nesterov=optim.momentum > 0,
-        weight_decay=optim.weight_decay,
-    )
 
 
 def _is_channels_last(network: nn.Module) -> bool:

@@ -64,7 +64,9 @@ def out_of_memory(config: StageConfig, divisor: Sequence[int] | None, prefix: st
     if list(patch_size) != smaller:
         quoted = f'"{prefix}patch.patch_size={smaller}"'  # quoted for zsh and PowerShell
         remedies.append(quoted.replace(" ", ""))
-    if config.train.num_workers > 0:
+    if config.train.patches_on == "device":
+        remedies.append(f"{prefix}train.patches_on=cpu")
+    elif config.train.num_workers > 0:
         remedies.append("train.num_workers=0")
     return TrainingFailed(
         f"The memory ran out while training with {prefix}patch.patch_size={list(patch_size)} and "

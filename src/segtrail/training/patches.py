@@ -1,10 +1,9 @@
-"""Training patches: which ones make an epoch, and how each is cut and changed.
+"""Training patches: which ones make an epoch, and how each is cut and changed on the CPU.
 
 A patch is a pure function of (seed, epoch, case, index): any worker makes the same one, in any order.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from torch.utils.data import Dataset, Sampler
 
 from segtrail.config.schema import StageConfig
 from segtrail.errors import InputError
-from segtrail.images.windows import clamp_start
 from segtrail.networks.build import import_by_path
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.randomness import keyed_generator
@@ -24,19 +22,10 @@ from segtrail.training.augment import (
     Labels,
     OwnTransform,
     change_intensity,
-    change_orientation,
-    draw_spatial_change,
+    orient,
     sample_patch,
 )
-
-
-@dataclass(frozen=True)
-class PatchKey:
-    """Names one patch of a training: its epoch, its case, and which of the case's patches it is."""
-
-    epoch: int
-    case: int
-    index: int
+from segtrail.training.patch_plan import PatchCentres, PatchKey, PatchPlan, PatchPlanner
 
 
 class EpochBatches(Sampler[list[PatchKey]]):
@@ -64,17 +53,6 @@ class EpochBatches(Sampler[list[PatchKey]]):
             yield [PatchKey(self.epoch, *self._keys[int(position)]) for position in chosen]
 
 
-@dataclass(frozen=True)
-class PatchCentres:
-    """Where the patches of a later stage are taken from: around what the stage before it found.
-
-    Attributes:
-        by_case: For each case the middle of each of its regions, in voxels of the working grid, shape (n, 3).
-    """
-
-    by_case: Mapping[str, NDArray[np.float64]]
-
-
 class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     """Makes patches from the cache; picklable, so that workers can be spawned.
 
@@ -89,61 +67,28 @@ class PatchDataset(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self._cases = tuple(cases)
         self._config = config
-        self._centres = centres
+        self._planner = PatchPlanner(cases, config, centres)
 
     def __getitem__(self, key: PatchKey) -> tuple[Tensor, Tensor]:
         """Make one patch: image (C, *patch_size) float32 and labels (*patch_size) uint8."""
-        case = self._cases[key.case]
-        generator = keyed_generator(self._config.train.seed, "patch", key.epoch, case.case, key.index)
-        image, labels = self._cut(case, generator)
-        augment = self._config.augment
-        if augment.enabled:
-            image, labels = change_orientation(image, labels, augment, generator)
-            image = change_intensity(image, augment, generator)
-            for path in augment.transforms:
+        plan, generator = self._planner.draw(key)
+        image, labels = self._cut(self._cases[key.case], plan)
+        image, labels = orient(image, labels, plan.orientation)
+        image = change_intensity(image, plan.intensity, keyed_generator(*self._planner.noise_key(key)))
+        if self._config.augment.enabled:
+            for path in self._config.augment.transforms:
                 image, labels = _apply_own(path, image, labels, generator)
         return torch.from_numpy(image), torch.from_numpy(labels)
 
-    def _cut(self, case: PreparedCase, generator: np.random.Generator) -> tuple[Image, Labels]:
+    def _cut(self, case: PreparedCase, plan: PatchPlan) -> tuple[Image, Labels]:
         image, labels, outside = case.image(), case.label(), case.lowest_intensity()
-        size, spacing = self._config.patch.patch_size, self._config.preprocess.spacing
+        size = self._config.patch.patch_size
         assert size is not None
-        assert spacing is not None
-        start = self._draw_start(case, labels.shape, size, spacing, generator)
-        change = (
-            draw_spatial_change(self._config.augment, spacing, generator)
-            if self._config.augment.enabled
-            else None
-        )
-        if change is None:
+        if plan.spatial is None:
             background = np.zeros(1, dtype=np.uint8)
-            return _crop(image, start, size, outside), _crop(labels[np.newaxis], start, size, background)[0]
-        centre = start + (np.asarray(size) - 1) / 2
-        return sample_patch(image, labels, centre, size, change, outside)
-
-    def _draw_start(
-        self,
-        case: PreparedCase,
-        shape: Sequence[int],
-        size: Sequence[int],
-        spacing_mm: Sequence[float],
-        generator: np.random.Generator,
-    ) -> NDArray[np.int64]:
-        if self._centres is not None and generator.random() >= self._config.region.anywhere_fraction:
-            middles = self._centres.by_case[case.case]
-            if len(middles):
-                middle = middles[int(generator.integers(len(middles)))]
-                shift = generator.uniform(-1, 1, size=3) * self._config.region.shift_mm / spacing_mm
-                return _start_around(middle + shift, shape, size)
-        return _draw_start(case, shape, size, self._config.patch.pos_neg_ratio, generator)
-
-
-def _start_around(
-    middle: NDArray[np.float64], shape: Sequence[int], size: Sequence[int]
-) -> NDArray[np.int64]:
-    """Return the first voxel of a patch around a point, moved into the volume as the windows of inference are."""
-    start = middle - (np.asarray(size) - 1) / 2
-    return np.array([clamp_start(*axis) for axis in zip(start.tolist(), size, shape, strict=True)])
+            cropped_labels = _crop(labels[np.newaxis], plan.start, size, background)[0]
+            return _crop(image, plan.start, size, outside), cropped_labels
+        return sample_patch(image, labels, plan.start, size, plan.spatial, outside)
 
 
 def _apply_own(
@@ -157,39 +102,6 @@ def _apply_own(
             f"{changed.shape} with {changed_labels.shape}; it must keep both."
         )
     return np.ascontiguousarray(changed, np.float32), np.ascontiguousarray(changed_labels, np.uint8)
-
-
-def _draw_start(
-    case: PreparedCase,
-    shape: Sequence[int],
-    size: Sequence[int],
-    pos_neg_ratio: float,
-    generator: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Draw the first voxel of a patch; along an axis shorter than the patch, any place that holds it all."""
-    slack = np.asarray(shape) - np.asarray(size)
-    lowest, highest = np.minimum(slack, 0), np.maximum(slack, 0)
-    anywhere: NDArray[np.int64] = generator.integers(lowest, highest + 1)
-    if generator.random() >= pos_neg_ratio / (1.0 + pos_neg_ratio):
-        return anywhere
-    voxel = _draw_foreground_voxel(case, shape, generator)
-    if voxel is None:
-        return anywhere
-    around = np.clip(voxel - np.asarray(size) // 2, 0, highest)
-    start: NDArray[np.int64] = np.where(slack >= 0, around, anywhere)
-    return start
-
-
-def _draw_foreground_voxel(
-    case: PreparedCase, shape: Sequence[int], generator: np.random.Generator
-) -> NDArray[np.int64] | None:
-    """Draw a class that is there, then one of its voxels, so that small classes are seen as often."""
-    foreground = case.foreground()
-    if not foreground:
-        return None
-    positions = foreground[sorted(foreground)[int(generator.integers(len(foreground)))]]
-    flat = int(positions[int(generator.integers(len(positions)))])
-    return np.array(np.unravel_index(flat, tuple(shape)))
 
 
 def _crop(

@@ -17,8 +17,10 @@ from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.loss import SegmentationLoss
 from segtrail.preprocessing.cache import PreparedCase
 from segtrail.training.average import AveragedNetwork
+from segtrail.training.device_patches import DevicePatches
 from segtrail.training.memory import is_out_of_memory, out_of_memory
-from segtrail.training.patches import PatchDataset, PatchKey
+from segtrail.training.patch_plan import PatchKey
+from segtrail.training.patches import EpochBatches, PatchDataset
 
 
 def rehearse(
@@ -63,7 +65,7 @@ def _compute_loss(
 ) -> None:
     if config.train.ema_decay is not None:
         AveragedNetwork(built.network, config.train.ema_decay)
-    image, labels = PatchDataset(cases, config)[PatchKey(1, 0, 0)]
+    image, labels = _first_patch(config, compute, cases, n_classes)
     n = _smallest_batch(config, len(cases))
     loss = SegmentationLoss(config.train.loss, n_classes).to(compute.device)
     with _state_kept(built.network):
@@ -73,6 +75,15 @@ def _compute_loss(
         torch.autograd.backward(loss(output, torch.stack([labels] * n).to(compute.device)).total)
     _require_plain(f"The network of model.name {config.model.name}", built.network)
     _require_plain(f"The loss of train.loss.name {config.train.loss.name}", loss)
+
+
+def _first_patch(
+    config: StageConfig, compute: Compute, cases: Sequence[PreparedCase], n_classes: int
+) -> tuple[Tensor, Tensor]:
+    key = PatchKey(1, 0, 0)
+    if config.train.patches_on == "device":
+        return DevicePatches(cases[:1], config, n_classes, EpochBatches(1, 1, 1, 0), compute.device).make(key)
+    return PatchDataset(cases, config)[key]
 
 
 def _require_plain(what: str, module: nn.Module) -> None:
