@@ -1,3 +1,4 @@
+import hashlib
 import pickle
 from pathlib import Path, PurePosixPath
 
@@ -5,7 +6,7 @@ import pytest
 import torch
 
 from segtrail.errors import InputError
-from segtrail.training.checkpoint import load_checkpoint, save_checkpoint
+from segtrail.training.checkpoint import load_checkpoint, save_checkpoint, serialise_checkpoint
 
 
 def content():
@@ -50,6 +51,13 @@ def test_a_checkpoint_comes_back_as_it_was(path):
 def test_the_same_content_gives_the_same_bytes_under_any_name(path, tmp_path):
     save_checkpoint(tmp_path / "last.pt", content())
     assert (tmp_path / "last.pt").read_bytes() == path.read_bytes()
+
+
+def test_the_hash_is_that_of_the_bytes_and_a_copy_in_memory_is_the_same(tmp_path):
+    sha256 = save_checkpoint(tmp_path / "last.pt", content())
+    written = (tmp_path / "last.pt").read_bytes()
+    assert hashlib.sha256(written).hexdigest() == sha256
+    assert serialise_checkpoint(content()) == written
 
 
 def test_other_content_gives_other_bytes(path, tmp_path):

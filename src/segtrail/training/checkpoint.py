@@ -7,11 +7,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
-from segtrail.atomic import replace_file, write_bytes
+from segtrail.atomic import replace_file, write_bytes, written_whole
 from segtrail.errors import InputError
 from segtrail.record.hashing import hash_file
 from segtrail.version import __version__
@@ -121,7 +121,7 @@ class CheckpointFolder:
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> str:
-    """Write a checkpoint.
+    """Write a checkpoint; its bytes are never in the memory as a whole.
 
     Args:
         path: File to write.
@@ -130,20 +130,42 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> str:
     Returns:
         The SHA-256 of its bytes.
     """
-    written = serialise_checkpoint(content)
-    write_bytes(path, written)
-    return hashlib.sha256(written).hexdigest()
+    with written_whole(path) as stream:
+        hashed = _HashedStream(stream)
+        _write_checkpoint(hashed, content)
+    return hashed.sha256
+
+
+class _HashedStream:
+    """Writes on, and hashes what it writes; torch writes a checkpoint from its first byte to its last."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, content: bytes) -> int:
+        self._digest.update(content)
+        return self._stream.write(content)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def serialise_checkpoint(content: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a checkpoint, which depend on the content alone.
-
-    Through a path, torch would put the file's name into them.
-    """
+    """Return the bytes of a checkpoint, which depend on the content alone."""
     stream = io.BytesIO()
-    header = {"schema_version": CHECKPOINT_VERSION, "segtrail_version": __version__}
-    torch.save({**header, **content}, stream)
+    _write_checkpoint(stream, content)
     return stream.getvalue()
+
+
+def _write_checkpoint(stream: "io.BytesIO | _HashedStream", content: Mapping[str, Any]) -> None:
+    """Write into a stream; through a path, torch would put the file's name into the bytes."""
+    header = {"schema_version": CHECKPOINT_VERSION, "segtrail_version": __version__}
+    torch.save({**header, **content}, stream)  # type: ignore[arg-type]
 
 
 def hash_tensors(path: Path) -> str:
