@@ -69,6 +69,7 @@ class Job:
         stop_at_dice: Validation Dice at which training ends early; above 1 never.
         stop_after_seconds: Seconds after which it ends.
         seed: Seed.
+        device: Where the network computes.
     """
 
     data: str
@@ -86,6 +87,7 @@ class Job:
     stop_at_dice: float
     stop_after_seconds: float
     seed: int
+    device: str = "cpu"
 
 
 def fixed_transforms(spacing_mm: Sequence[float]) -> list[Any]:
@@ -191,7 +193,9 @@ class Validation:
         self._loader = DataLoader(
             CacheDataset(files, fixed, progress=False) if cached else Dataset(files, fixed)
         )
-        self._inferer = SlidingWindowInferer(tuple(job.patch_size), sw_batch_size=2, overlap=0.25)
+        self._inferer = SlidingWindowInferer(
+            tuple(job.patch_size), sw_batch_size=2, overlap=0.25, sw_device=job.device, device="cpu"
+        )
         original = Compose([LoadImaged(keys="label"), EnsureChannelFirstd(keys="label")])
         self._references = [item["label"] for item in Dataset(list_cases(Path(job.data), job.val), original)]
         self._back = Invertd(
@@ -230,7 +234,7 @@ def train(job: Job, tell: Callable[..., None]) -> None:
     loader = make_loader(job)
     validate = Validation(job)
     tell("prepared")
-    network = make_network()
+    network = make_network().to(job.device)
     loss_function = DiceCELoss(to_onehot_y=True, softmax=True, include_background=False)
     optimiser = torch.optim.Adam(network.parameters(), job.learning_rate)
     for epoch in range(1, job.epochs + 1):
@@ -238,7 +242,7 @@ def train(job: Job, tell: Callable[..., None]) -> None:
         for images, labels in batches(loader, job.batch_size):
             waited += time.perf_counter() - ended
             optimiser.zero_grad()
-            loss = loss_function(network(images), labels)
+            loss = loss_function(network(images.to(job.device)), labels.to(job.device))
             loss.backward()
             optimiser.step()
             losses.append(loss.item())
