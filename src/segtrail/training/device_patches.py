@@ -58,6 +58,10 @@ class DevicePatches:
             images, labels = zip(*(self.make(key) for key in keys), strict=True)
             yield torch.stack(images), torch.stack(labels)
 
+    def free(self) -> None:
+        """Let go of the volumes: those of the next network's training need the room."""
+        self._volumes.clear()
+
     @torch.no_grad()
     def make(self, key: PatchKey) -> tuple[Tensor, Tensor]:
         """Make one patch: image (C, *patch_size) float32 and labels (*patch_size) uint8."""

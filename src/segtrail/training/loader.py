@@ -48,11 +48,13 @@ def make_loader(
     )
 
 
-def end_workers(loader: object) -> None:
-    """End the workers of a loader that has some, also one that hangs.
+def close_loader(loader: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """Free what a loader holds on a device, and end its workers, also one that hangs.
 
     They don't hear SIGTERM, by which torch would end such a one: it would keep the program alive.
     """
+    if isinstance(loader, DevicePatches):
+        loader.free()
     iterator: Any = getattr(loader, "_iterator", None)
     if iterator is None:
         return

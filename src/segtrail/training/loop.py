@@ -23,7 +23,7 @@ from segtrail.stop_request import StopRequest, listen_for_stop
 from segtrail.training.average import AveragedNetwork
 from segtrail.training.checkpoint import CheckpointFolder
 from segtrail.training.cursor import Cursor
-from segtrail.training.loader import end_workers, make_loader, without_trace
+from segtrail.training.loader import close_loader, make_loader, without_trace
 from segtrail.training.memory import is_out_of_memory, out_of_memory, peak_memory_mb
 from segtrail.training.optimiser import make_optimiser
 from segtrail.training.patch_plan import PatchCentres, PatchKey
@@ -204,7 +204,7 @@ class Training:
                     raise out_of_memory(self.config, self.built.size_divisor, self.record.prefix) from None
                 raise
             finally:
-                end_workers(self.loader)
+                close_loader(self.loader)
         return self.outcome
 
     def _run_epoch(self, epoch: int, stop: StopRequest) -> None:
