@@ -67,7 +67,9 @@ class BoundaryLoss(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Compute the loss of logits (B, C, x, y, z) and one-hot labels of the same shape."""
-        wide = nn.functional.max_pool3d(target, kernel_size=5, stride=1, padding=2)
+        wide = target
+        for size in ((5, 1, 1), (1, 5, 1), (1, 1, 5)):  # one axis after another is as good and much quicker
+            wide = nn.functional.max_pool3d(wide, size, stride=1, padding=[side // 2 for side in size])
         near = ((wide.sum(dim=1) > 1).float() * 2 + 1).detach()
         entropy = -(target * torch.log_softmax(logits, dim=1)).sum(dim=1)
         loss: Tensor = self.dice(logits, target) + (entropy * near).sum() / near.sum()
