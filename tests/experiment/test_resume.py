@@ -198,6 +198,22 @@ def test_losses_read_a_step_late_as_from_a_graphics_card_go_on_in_the_middle_of_
     goes_on_in_the_middle_of_an_epoch(tmp_path, segtrail, monkeypatch, tiny_config, "report.enabled=false")
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_loss_that_is_not_finite_ends_the_training_and_leaves_no_checkpoint_of_it(
+    tmp_path: Path, tiny_config: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr(loop, "StepValues", lambda _device: StepValues(torch.device(device)))
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 1e30)
+    result = segtrail("train", tiny_config, "train.checkpoint_every.steps=1", "report.enabled=false")
+    assert result.exit_code == 1
+    assert "is not finite in epoch 1, step" in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    (run,) = runs(tmp_path)
+    for path in (run / "checkpoints").glob("*.pt"):
+        for weight in torch.load(path, weights_only=True)["networks"]["main"].values():
+            assert torch.isfinite(weight).all()
+
+
 def goes_on_in_the_middle_of_an_epoch(
     tmp_path: Path, segtrail: Command, monkeypatch: pytest.MonkeyPatch, *command: object
 ) -> None:

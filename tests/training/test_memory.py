@@ -2,7 +2,8 @@ import errno
 
 import pytest
 
-from segtrail.training.memory import is_out_of_memory, smaller_patch
+from segtrail.config.schema import StageConfig
+from segtrail.training.memory import is_out_of_memory, out_of_memory, smaller_patch
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,16 @@ def test_other_errors_are_not_taken_for_it(error):
 def test_the_patch_proposed_is_smaller_and_still_fits_the_network():
     assert smaller_patch((96, 96, 96), (16, 16, 16)) == [80, 80, 80]
     assert smaller_patch((16, 32, 64), (16, 16, 16)) == [16, 16, 48]
+
+
+@pytest.mark.parametrize(
+    ("place", "proposed", "other"),
+    [("device", "train.patches_on=cpu", "num_workers"), ("cpu", "train.num_workers=0", "patches_on")],
+)
+def test_what_is_proposed_fits_the_place_where_patches_are_made(place, proposed, other):
+    config = StageConfig.model_validate(
+        {"patch": {"patch_size": (32, 32, 32)}, "train": {"patches_on": place, "num_workers": 2}}
+    )
+    message = str(out_of_memory(config, (16, 16, 16)))
+    assert proposed in message
+    assert other not in message
