@@ -1,8 +1,8 @@
 """One training of nnU-Net: python nnunet_side.py PART SETTINGS.json SECONDS prints its value as JSON.
 
 nnU-Net gets its own network and augmentation, and trains for as long as segtrail did. Its plans are those for a GPU
-of one gigabyte: a step of its usual ones takes minutes on two cores. It is installed in a virtual environment in the
-folder of the comparison (about 6 GB).
+of one gigabyte: a step of its usual ones took two minutes on one busy core. It is installed in a virtual environment
+in the folder of the comparison (about 6 GB).
 """
 
 import json
