@@ -1,4 +1,4 @@
-"""Batch norm and PReLU, computed in another way than torch computes them on a CPU."""
+"""Convolutions, batch norm and PReLU, computed in another way than torch computes them on a CPU."""
 
 import copy
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from segtrail.networks.cpu_layers import use_quicker_layers
+from segtrail.networks.cpu_layers import adapt_to_cpu
 
 LAYERS = {
     "batch norm": nn.BatchNorm3d,
@@ -33,7 +33,7 @@ def in_pairs(make, channels):
     for weight in own.parameters():
         nn.init.uniform_(weight, 0.1, 0.9)
     quicker = copy.deepcopy(own)
-    use_quicker_layers(quicker)
+    adapt_to_cpu(quicker)
     return own, quicker
 
 
@@ -95,6 +95,54 @@ def test_weights_keep_their_names_and_layers_of_other_classes_stay():
 
     network = nn.Sequential(nn.BatchNorm3d(2), nn.PReLU(), Own(), nn.BatchNorm2d(2))
     names = list(network.state_dict())
-    use_quicker_layers(network)
+    adapt_to_cpu(network)
     assert list(network.state_dict()) == names
     assert [type(network[index]) for index in (2, 3)] == [Own, nn.BatchNorm2d]
+
+
+@given(
+    channels=st.tuples(st.sampled_from([1, 2, 8, 24]), st.sampled_from([2, 8, 24])),
+    size=st.tuples(*[st.integers(1, 12)] * 3),
+    kernel=st.sampled_from([1, 3]),
+    stride=st.sampled_from([1, 2, (1, 2, 2)]),
+    bias=st.booleans(),
+    layout=st.sampled_from([torch.contiguous_format, torch.channels_last_3d]),
+    threads=st.sampled_from([1, 2]),
+)
+@settings(deadline=None, max_examples=100)
+def test_the_convolution_of_one_image_is_that_of_torch_up_to_rounding(
+    channels, size, kernel, stride, bias, layout, threads
+):
+    own = nn.Sequential(nn.Conv3d(*channels, kernel, stride=stride, padding=kernel // 2, bias=bias))
+    own.to(memory_format=layout)
+    quicker = copy.deepcopy(own)
+    adapt_to_cpu(quicker)
+    maps = torch.randn(1, channels[0], *size).contiguous(memory_format=layout)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            found, expected = quicker(maps), own(maps)
+    finally:
+        torch.set_num_threads(before)
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"padding": "same"}, {"padding": 1, "padding_mode": "reflect"}])
+def test_one_image_with_another_padding_is_computed_by_torch(options):
+    own = nn.Sequential(nn.Conv3d(4, 4, 3, **options))
+    quicker = copy.deepcopy(own)
+    adapt_to_cpu(quicker)
+    maps = torch.randn(1, 4, 6, 5, 4)
+    with torch.inference_mode():
+        assert torch.equal(quicker(maps), own(maps))
+
+
+def test_one_image_has_gradients():
+    own = nn.Sequential(nn.Conv3d(2, 3, 3, padding=1))
+    quicker = copy.deepcopy(own)
+    adapt_to_cpu(quicker)
+    maps = torch.randn(1, 2, 5, 5, 5)
+    for found, expected in zip(passed(quicker, maps), passed(own, maps), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

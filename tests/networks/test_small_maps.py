@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from segtrail.networks.small_maps import keep_small_maps_exact
+from segtrail.networks.cpu_layers import adapt_to_cpu
 
 
 def fill_freed_memory_with_nan():
@@ -35,7 +35,7 @@ CONVOLUTIONS = {
 def test_gradients_in_bf16_are_near_those_in_float32(make, shape):
     torch.manual_seed(0)
     network = nn.Sequential(make())
-    keep_small_maps_exact(network)
+    adapt_to_cpu(network)
     for _ in range(5):
         fill_freed_memory_with_nan()
         maps = torch.randn(2, 32, *shape)
@@ -47,7 +47,7 @@ def test_gradients_in_bf16_are_near_those_in_float32(make, shape):
 
 def test_large_maps_still_compute_in_bf16():
     network = nn.Sequential(nn.Conv3d(4, 4, 3, padding=1))
-    keep_small_maps_exact(network)
+    adapt_to_cpu(network)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert network(torch.randn(1, 4, 8, 8, 8)).dtype == torch.bfloat16
         assert network(torch.randn(1, 4, 2, 2, 2)).dtype == torch.float32
@@ -56,7 +56,7 @@ def test_large_maps_still_compute_in_bf16():
 def test_weights_keep_their_names_and_a_copy_stands_alone():
     network = nn.Sequential(nn.Conv3d(4, 4, 3, padding=1))
     names = list(network.state_dict())
-    keep_small_maps_exact(network)
+    adapt_to_cpu(network)
     assert list(network.state_dict()) == names
     twin = copy.deepcopy(network)
     with torch.no_grad():

@@ -113,7 +113,10 @@ def _check(
 ) -> dict[str, Any]:
     """Segment validation cases with both; without data, compare one patch of noise."""
     stages = run.loaded.config.stage_configs()
-    exchanged = {name: replace(built, network=networks[name]) for name, built in run.loaded.networks.items()}
+    exchanged = {
+        name: replace(built, network=networks[name], folds_batch_norm=False)
+        for name, built in run.loaded.networks.items()
+    }
     ours, theirs = run.loaded.predictor(), replace(run.loaded, networks=exchanged).predictor()
     compared = []
     for case, volume in run.check_images(data_root):

@@ -2,42 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from segtrail.compute import Compute
 from segtrail.config.schema import StageConfig
 from segtrail.errors import TrainingFailed
 from segtrail.images.resample import Shape3D
+from segtrail.inference.scores import BoxScores, Scores
 from segtrail.networks.build import BuiltNetwork
 from segtrail.networks.footprint import activation_bytes_per_voxel
 
 Mode = Literal["sliding_window", "whole_volume", "regions"]
 Image = NDArray[np.float32]
-Scores = NDArray[np.float32]
 Starts = Sequence[tuple[int, int, int]]
+Corner = NDArray[np.int64]
 
 # Share of the device's memory that a whole-volume pass may be expected to take.
 _MEMORY_SHARE = 0.25
-
-
-@dataclass(frozen=True)
-class BoxScores:
-    """Probabilities inside a box of the working grid; outside of it all is background.
-
-    Attributes:
-        values: Shape (classes, x, y, z), float32, background first.
-        origin: First voxel of the box on the working grid.
-    """
-
-    values: Scores
-    origin: tuple[int, int, int]
 
 
 class NetworkPass:
@@ -80,10 +68,11 @@ class NetworkPass:
         Raises:
             TrainingFailed: They are not finite.
         """
-        with self._inferring():
+        with self._inferring() as network:
             volume = torch.from_numpy(np.array(image))[None]
             mode = self._choose_mode(volume)
-            result = self._whole_volume(volume) if mode == "whole_volume" else self._sliding_window(volume)
+            go_over = self._whole_volume if mode == "whole_volume" else self._sliding_window
+            result = go_over(network, volume)
         scores = np.asarray(result[0].float().cpu().numpy())
         _require_finite(scores)
         return scores, mode
@@ -103,41 +92,53 @@ class NetworkPass:
         """
         low = np.maximum(np.min(starts, axis=0), 0)
         high = np.minimum(np.max(starts, axis=0) + self.window, image.shape[1:])
+        with self._inferring() as network:
+            windows = self._each_window(network, image, starts)
+            joined = self._joined(starts, windows, low, high)
+        _require_finite(joined)
+        return BoxScores(joined, (int(low[0]), int(low[1]), int(low[2])))
+
+    def _each_window(self, network: nn.Module, image: Image, starts: Starts) -> Iterator[Scores]:
         outside = torch.from_numpy(np.array(image.min(axis=(1, 2, 3))))
-        importance = _importance(self.window) if len(starts) > 1 else np.ones(self.window, np.float32)
+        for start in starts:
+            window = _cut(image, start, self.window, outside)
+            yield self._forward(network, window[None].to(self._compute.device))[0].cpu().numpy()
+
+    def _joined(self, starts: Starts, windows: Iterator[Scores], low: Corner, high: Corner) -> Scores:
+        """Average the scores of windows in the box from ``low`` to ``high``; what no window sees is background."""
+        if len(starts) == 1:
+            _, source = _overlap(starts[0], self.window, low, high)
+            return next(windows)[(slice(None), *source)]
+        importance = _importance(self.window)
         total = np.zeros((self._n_classes, *(high - low)), dtype=np.float32)
         weight = np.zeros(total.shape[1:], dtype=np.float32)
-        with self._inferring():
-            for start in starts:
-                window = _cut(image, start, self.window, outside)
-                scores = self._forward(window[None].to(self._compute.device))[0].cpu().numpy()
-                inside, source = _overlap(start, self.window, low, high)
-                total[(slice(None), *inside)] += (scores * importance)[(slice(None), *source)]
-                weight[inside] += importance[source]
-        _require_finite(total)
-        seen = weight > 0
-        total[:, seen] /= weight[seen]
-        total[0, ~seen] = 1.0
-        return BoxScores(total, (int(low[0]), int(low[1]), int(low[2])))
+        for start, scores in zip(starts, windows, strict=True):
+            inside, source = _overlap(start, self.window, low, high)
+            total[(slice(None), *inside)] += scores[(slice(None), *source)] * importance[source]
+            weight[inside] += importance[source]
+        unseen = weight == 0
+        total[0][unseen] = weight[unseen] = 1.0
+        total /= weight
+        return total
 
     @contextmanager
-    def _inferring(self) -> Iterator[None]:
+    def _inferring(self) -> Iterator[nn.Module]:
         network = self._built.network
         was_training = network.training
         network.eval()
         try:
             with torch.inference_mode():
-                yield
+                yield self._built.for_inference()
         finally:
             network.train(was_training)
 
-    def _whole_volume(self, image: Tensor) -> Tensor:
+    def _whole_volume(self, network: nn.Module, image: Tensor) -> Tensor:
         divisor = self._built.size_divisor or (1, 1, 1)
         size = image.shape[2:]
         padded = _pad_to(image, [-(-n // d) * d for n, d in zip(size, divisor, strict=True)])
-        return _crop_to(self._forward(padded.to(self._compute.device)), size)
+        return _crop_to(self._forward(network, padded.to(self._compute.device)), size)
 
-    def _sliding_window(self, image: Tensor) -> Tensor:
+    def _sliding_window(self, network: nn.Module, image: Tensor) -> Tensor:
         from monai.inferers import sliding_window_inference
 
         size = image.shape[2:]
@@ -145,7 +146,7 @@ class NetworkPass:
             _pad_to(image, [max(n, window) for n, window in zip(size, self.window, strict=True)]),
             roi_size=self.window,
             sw_batch_size=self.config.infer.batch_size,
-            predictor=self._forward,
+            predictor=partial(self._forward, network),
             overlap=self.config.infer.overlap,
             mode="gaussian",
             sw_device=self._compute.device,
@@ -153,19 +154,19 @@ class NetworkPass:
         )
         return _crop_to(result, size)
 
-    def _forward(self, windows: Tensor) -> Tensor:
+    def _forward(self, network: nn.Module, windows: Tensor) -> Tensor:
         """Return probabilities (B, classes, x, y, z), float32, averaged over the mirror images asked for."""
         axes = [axis + 2 for axis in self.config.infer.flips]
         turns = [turn for count in range(len(axes) + 1) for turn in combinations(axes, count)]
-        total = self._forward_once(windows)
+        total = self._forward_once(network, windows)
         for turn in turns[1:]:
-            total = total + self._forward_once(windows.flip(turn)).flip(turn)
+            total = total + self._forward_once(network, windows.flip(turn)).flip(turn)
         return total / len(turns) if len(turns) > 1 else total
 
-    def _forward_once(self, windows: Tensor) -> Tensor:
+    def _forward_once(self, network: nn.Module, windows: Tensor) -> Tensor:
         """Compute softmax probabilities; of deep supervision only the full output."""
         with self._compute.autocast():
-            output: Tensor = self._built.network(windows)
+            output: Tensor = network(windows)
         logits = output[:, 0] if output.ndim == 6 else output
         return torch.softmax(logits.float(), dim=1)
 
@@ -209,7 +210,7 @@ def _cut(image: Image, start: Sequence[int], window: Shape3D, outside: Tensor) -
 
 
 def _overlap(
-    start: Sequence[int], size: Sequence[int], low: NDArray[np.int64], high: NDArray[np.int64]
+    start: Sequence[int], size: Sequence[int], low: Corner, high: Corner
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Return what of the box at ``start`` lies between ``low`` and ``high``, in voxels of that box and of itself."""
     first, last = np.maximum(start, low), np.minimum(np.add(start, size), high)

@@ -13,8 +13,9 @@ from segtrail.errors import InputError, TrainingFailed
 from segtrail.images.nifti import Volume
 from segtrail.inference.components import keep_largest_components
 from segtrail.inference.guard_note import GuardNote
-from segtrail.inference.network_pass import BoxScores, Mode, NetworkPass
+from segtrail.inference.network_pass import Mode, NetworkPass
 from segtrail.inference.region_pass import RegionPass, Search
+from segtrail.inference.scores import BoxScores
 from segtrail.preprocessing.grid import WorkingGrid
 from segtrail.preprocessing.prepare import prepare_image, working_grid
 from segtrail.training.memory import is_out_of_memory

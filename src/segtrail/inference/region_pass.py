@@ -23,8 +23,9 @@ from segtrail.inference.guard import (
     reached_edges,
 )
 from segtrail.inference.guard_note import GuardNote, format_ml
-from segtrail.inference.network_pass import BoxScores, Image, Mode, NetworkPass
+from segtrail.inference.network_pass import Image, Mode, NetworkPass
 from segtrail.inference.regions import Box, Found, Start, find_organs, plan_windows
+from segtrail.inference.scores import BoxScores
 
 # How often a region is moved on when an organ reaches its border.
 _MOST_EXTENSIONS = 3
@@ -208,7 +209,7 @@ class RegionPass:
         if doubt is not None:
             result = self._search_everywhere(image, where, result, doubt)
         assert result.scores is not None
-        edges = reached_edges(_labels(result.scores), result.scores.origin, shape)
+        edges = reached_edges(result.scores.labels, result.scores.origin, shape)
         cut = doubt_edges(edges, self._expected)
         if cut is not None:
             result.notes.append(cut.note("marked"))
@@ -227,7 +228,7 @@ class RegionPass:
         doubt = doubt_result(found, self._expected)
         if doubt is not None or not where.certain or not found.boxes:
             return doubt
-        dice = where.agreement(_labels(result.scores) > 0, result.scores.origin, self.network.spacing_mm)
+        dice = where.agreement(result.scores.labels > 0, result.scores.origin, self.network.spacing_mm)
         return doubt_agreement(dice, self._expected)
 
     def _search_everywhere(
@@ -248,7 +249,7 @@ class RegionPass:
         shape = (image.shape[1], image.shape[2], image.shape[3])
         scores = self.network.in_windows(image, windows)
         for _ in range(_MOST_EXTENSIONS):
-            faces = crossed_faces(_labels(scores), scores.origin, shape)
+            faces = crossed_faces(scores.labels, scores.origin, shape)
             if not faces:
                 break
             more = self._moved(windows, faces, shape)
@@ -273,7 +274,3 @@ class RegionPass:
                     )
                     moved.append((further[0], further[1], further[2]))
         return moved
-
-
-def _labels(scores: BoxScores) -> NDArray[np.uint8]:
-    return np.asarray(scores.values.argmax(axis=0), dtype=np.uint8)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from segtrail.images.windows import clamp_start
+from segtrail.inference.scores import largest_class
 
 Vector = NDArray[np.float64]
 Start = tuple[int, int, int]
@@ -90,12 +91,12 @@ def find_organs(scores: NDArray[np.float32], spacing_mm: Sequence[float], thresh
     """
     foreground = 1.0 - scores[0]
     found = foreground > threshold
-    labels = np.where(found, scores[1:].argmax(axis=0) + 1, 0)
+    classes = largest_class(scores[1:]) + 1
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     boxes: list[Box] = []
     volumes = {}
     for value in range(1, len(scores)):
-        parts, voxels = _parts_that_count(labels == value)
+        parts, voxels = _parts_that_count(found & (classes == value))
         boxes += [_box_of(part, spacing_mm) for part in parts]
         volumes[value] = voxels * voxel_ml
     confidence = float(foreground[found].mean()) if found.any() else 0.0
@@ -191,13 +192,21 @@ def _starts_along(
 
 def _parts_that_count(mask: NDArray[np.bool_]) -> tuple[list[tuple[slice, ...]], int]:
     """Return the boxes, in voxels, of the parts of a mask that count, and how many voxels these have."""
-    numbered, n = ndimage.label(mask, _NEIGHBOURHOOD)
-    if n == 0:
+    around = next(iter(ndimage.find_objects(mask.view(np.uint8))), None)
+    if around is None:
         return [], 0
+    numbered, _ = ndimage.label(mask[around], _NEIGHBOURHOOD)
     sizes = np.bincount(numbered.ravel())[1:]
     kept = np.flatnonzero(sizes >= _SMALLEST_PART * sizes.max())
     boxes = ndimage.find_objects(numbered)
-    return [boxes[place] for place in kept], int(sizes[kept].sum())
+    return [_moved(boxes[place], around) for place in kept], int(sizes[kept].sum())
+
+
+def _moved(part: Sequence[slice], around: Sequence[slice]) -> tuple[slice, ...]:
+    return tuple(
+        slice(side.start + outer.start, side.stop + outer.start)
+        for side, outer in zip(part, around, strict=True)
+    )
 
 
 def _box_of(part: tuple[slice, ...], spacing_mm: Sequence[float]) -> Box:

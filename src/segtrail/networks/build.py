@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -21,8 +22,8 @@ from segtrail.config.network_schema import (
     UNet3DConfig,
 )
 from segtrail.errors import InputError
-from segtrail.networks.cpu_layers import use_quicker_layers
-from segtrail.networks.small_maps import keep_small_maps_exact
+from segtrail.networks.cpu_layers import adapt_to_cpu
+from segtrail.networks.folding import FoldedNetwork
 
 _INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm)
 
@@ -36,12 +37,14 @@ class BuiltNetwork:
         size_divisor: Each side of an input must be divisible by its entry; None where it is not known.
         prefers_channels_last: Whether the channels-last layout was measured as faster for it.
         source_sha256: SHA-256 of the source file of an own network, else None.
+        folds_batch_norm: Whether it runs its sequences as a whole, so that batch norm can be folded into convolutions.
     """
 
     network: nn.Module
     size_divisor: tuple[int, int, int] | None
     prefers_channels_last: bool
     source_sha256: str | None = None
+    folds_batch_norm: bool = False
 
     @property
     def normalises_each_input(self) -> bool:
@@ -56,6 +59,14 @@ class BuiltNetwork:
             for weight in self.network.parameters():
                 if weight.ndim == 5:
                     weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
+
+    @cached_property
+    def _folded(self) -> FoldedNetwork:
+        return FoldedNetwork(self.network)
+
+    def for_inference(self) -> nn.Module:
+        """Return it as it segments, with its present weights."""
+        return self._folded.current() if self.folds_batch_norm else self.network.eval()
 
     @property
     def n_parameters(self) -> int:
@@ -92,8 +103,7 @@ def build_network(
     else:
         built = plan_network(config, n_channels, n_classes, patch_size, spacing_mm).build()
     require_divisible(patch_size, f"{prefix}patch.patch_size", built, config.name)
-    keep_small_maps_exact(built.network)
-    use_quicker_layers(built.network)
+    adapt_to_cpu(built.network)
     return built
 
 
@@ -117,7 +127,7 @@ class NetworkCall:
         """Make the network, with fresh weights."""
         module, _, name = self.target.rpartition(".")
         network: nn.Module = getattr(importlib.import_module(module), name)(**self.arguments)
-        return BuiltNetwork(network, self.size_divisor, self.prefers_channels_last)
+        return BuiltNetwork(network, self.size_divisor, self.prefers_channels_last, folds_batch_norm=True)
 
 
 def plan_network(
