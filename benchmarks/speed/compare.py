@@ -11,15 +11,14 @@ it began under, and the page says where it was high.
 import argparse
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from page import write_page
 from rounds import Part, Rounds
-from segtrail_side import REPOSITORY
 from settings import Settings
+from training_command import split, training_command
 
 # la_005 and la_026 are one scan: both are trained on.
 TRAIN = (
@@ -148,16 +147,8 @@ def _train_cascade(work: Path, data: Path) -> Path:
 def _train(outputs: Path, data: Path, cache: Path, config: str, changes: Sequence[str]) -> Path:
     finished = sorted(outputs.glob("runs/*/manifest.json"))
     if not finished:
-        common = [
-            f"paths.data_root={data}",
-            f"paths.output_root={outputs}",
-            f"paths.cache_root={cache}",
-            f"split.train=[{', '.join(TRAIN)}]",
-            f"split.val=[{', '.join(VAL)}]",
-            "report.enabled=false",
-        ]
-        command = [sys.executable, "-m", "segtrail", "train", str(REPOSITORY / "configs" / config)]
-        subprocess.run([*command, *common, *changes], check=True)
+        options = [*split(TRAIN, VAL), *changes]
+        subprocess.run(training_command(config, data, outputs, cache, options), check=True)
         finished = sorted(outputs.glob("runs/*/manifest.json"))
     return finished[0].parent
 

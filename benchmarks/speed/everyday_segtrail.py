@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from everyday_volumes import SPACING_MM, reference_and_prediction, write_image
-from segtrail_side import REPOSITORY, make_deletable
 from settings import Settings
+from training_command import REPOSITORY, make_deletable
 
 TOLERANCE_MM = 2.0
 

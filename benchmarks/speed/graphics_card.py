@@ -20,8 +20,8 @@ from typing import Any
 
 from compare import TRAIN, VAL
 from monai_side import plain_job
-from segtrail_side import REPOSITORY, make_deletable
 from settings import Settings
+from training_command import make_deletable, split, training_command
 
 STEPS = 250
 # Voxels of a patch and its count in a step: nnU-Net's plan for Task02_Heart.
@@ -132,19 +132,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _train(work: Path, data: Path, config: str, changes: Sequence[str]) -> list[dict[str, str]]:
     """Train in a process of its own, and return its history."""
     outputs = work / "outputs"
-    common = [
-        f"paths.data_root={data}",
-        f"paths.output_root={outputs}",
-        f"paths.cache_root={work / 'cache'}",
-        f"split.train={json.dumps(list(TRAIN))}",
-        f"split.val={json.dumps(list(VAL))}",
-        "report.enabled=false",
-    ]
     validate_once = (
         [] if any("validate_every" in change for change in changes) else ["train.validate_every=1000"]
     )
-    command = [sys.executable, "-m", "segtrail", "train", str(REPOSITORY / "configs" / config)]
-    subprocess.run([*command, *common, *validate_once, *changes], check=True, stdout=sys.stderr)
+    options = [*split(TRAIN, VAL), *validate_once, *changes]
+    subprocess.run(
+        training_command(config, data, outputs, work / "cache", options), check=True, stdout=sys.stderr
+    )
     (run,) = outputs.glob("runs/*")
     with (run / "history.csv").open(encoding="utf-8", newline="") as stream:
         history = list(csv.DictReader(stream))

@@ -13,8 +13,8 @@ from typing import Any
 
 from memory import make_volumes, peak_above_imports_mib
 from settings import MINI_VAL, Settings, cases_of
+from training_command import REPOSITORY, make_deletable, split, training_command
 
-REPOSITORY = Path(__file__).parents[2]
 PATCHES_MEASURED = 40
 # Validation Dice to reach on heart_mini and on Task02_Heart.
 DICE_MINI, DICE_FULL = 0.80, 0.90
@@ -140,32 +140,21 @@ def _segment(settings: Settings, run: str | None) -> dict[str, Any]:
 
 def dice_mini(settings: Settings) -> dict[str, Any]:
     """Train configs/quick.yaml: seconds from the first step until the validation Dice is there."""
-    changes = [f"paths.data_root={settings.mini}", "train.validate_every=2"]
-    return _time_to_dice(settings, "quick.yaml", changes, DICE_MINI)
+    return _time_to_dice(settings, "quick.yaml", settings.mini, ["train.validate_every=2"], DICE_MINI)
 
 
 def dice_full(settings: Settings) -> dict[str, Any]:
     """Train configs/cpu.yaml: the same, from the first step of the coarse stage."""
-    sides = [f"split.{side}={json.dumps(list(getattr(settings, side)))}" for side in ("train", "val")]
-    changes = [f"paths.data_root={settings.data}", "stages.fine.train.validate_every=5", *sides]
-    return _time_to_dice(settings, "cpu.yaml", changes, DICE_FULL)
+    changes = ["stages.fine.train.validate_every=5", *split(settings.train, settings.val)]
+    return _time_to_dice(settings, "cpu.yaml", settings.data, changes, DICE_FULL)
 
 
 def nnunet_mini(settings: Settings) -> dict[str, Any]:
     """Train configs/quick.yaml to its end: the validation Dice of the last epoch, and the time it took."""
     train = [case for case in cases_of(Path(settings.mini)) if case not in MINI_VAL]
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
-        changes = [
-            f"paths.data_root={settings.mini}",
-            f"paths.output_root={folder}",
-            f"paths.cache_root={settings.work}/cache",
-            f"split.train={json.dumps(train)}",
-            f"split.val={json.dumps(list(MINI_VAL))}",
-            f"train.num_threads={settings.threads}",
-            "report.enabled=false",
-        ]
-        config = str(REPOSITORY / "configs" / "quick.yaml")
-        command = [sys.executable, "-m", "segtrail", "train", config, *changes]
+        changes = [*split(train, MINI_VAL), f"train.num_threads={settings.threads}"]
+        command = training_command("quick.yaml", settings.mini, folder, f"{settings.work}/cache", changes)
         subprocess.run(command, check=True, stdout=sys.stderr)
         (run,) = Path(folder).glob("runs/*")
         reached = _dice_at_the_end(run)
@@ -185,12 +174,13 @@ def _dice_at_the_end(run: Path) -> dict[str, Any]:
     return {"value": summary["selection"]["last_epoch_val_dice"], "training_seconds": seconds}
 
 
-def _time_to_dice(settings: Settings, config: str, changes: Sequence[str], target: float) -> dict[str, Any]:
+def _time_to_dice(
+    settings: Settings, config: str, data: str, changes: Sequence[str], target: float
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
-        paths = [f"paths.output_root={folder}", f"paths.cache_root={settings.work}/cache"]
-        command = [sys.executable, "-m", "segtrail", "train", str(REPOSITORY / "configs" / config)]
-        options = [*changes, *paths, f"train.num_threads={settings.threads}", "report.enabled=false"]
-        with subprocess.Popen([*command, *options], stdout=sys.stderr) as process:
+        options = [*changes, f"train.num_threads={settings.threads}"]
+        command = training_command(config, data, folder, f"{settings.work}/cache", options)
+        with subprocess.Popen(command, stdout=sys.stderr) as process:
             while True:
                 ended = process.poll() is not None
                 reached = [row for row in _validated(Path(folder)) if float(row["val_dice"]) >= target]
@@ -228,19 +218,14 @@ def memory(settings: Settings, n_volumes: int) -> dict[str, Any]:
     data = make_volumes(Path(settings.work), n_volumes)
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
         changes = [
-            f"paths.data_root={data}",
-            f"paths.output_root={folder}",
-            f"paths.cache_root={folder}/cache",
             "preprocess.spacing=[1.0, 1.0, 1.0]",
             "patch={patch_size: [32, 32, 32], patches_per_case: 2}",
             "infer.roi_size=[32, 32, 32]",
             "train.max_epochs=1",
             f"train.num_workers={settings.workers}",
             f"train.num_threads={settings.threads}",
-            "report.enabled=false",
         ]
-        config = str(REPOSITORY / "configs" / "baseline.yaml")
-        command = [sys.executable, "-m", "segtrail", "train", config, *changes]
+        command = training_command("baseline.yaml", data, folder, f"{folder}/cache", changes)
         peak = peak_above_imports_mib(command, "import monai.networks.nets, segtrail.experiment.train_run")
         make_deletable(Path(folder))
     return {"value": peak, "volumes": n_volumes}
@@ -252,12 +237,6 @@ def _read_history(run: Path) -> list[dict[str, str]]:
         return []
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
-
-
-def make_deletable(folder: Path) -> None:
-    """Sealed runs are read-only."""
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755)
 
 
 def _opened(settings: Settings) -> Any:
@@ -282,8 +261,7 @@ def _changes(settings: Settings) -> list[str]:
         f"train.batch_size={settings.batch_size}",
         f"train.num_workers={settings.workers}",
         f"train.num_threads={settings.threads}",
-        f"split.train={json.dumps(list(settings.train))}",
-        f"split.val={json.dumps(list(settings.val))}",
+        *split(settings.train, settings.val),
         "report.enabled=false",
     ]
 
