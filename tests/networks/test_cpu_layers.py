@@ -146,3 +146,13 @@ def test_one_image_has_gradients():
     maps = torch.randn(1, 2, 5, 5, 5)
     for found, expected in zip(passed(quicker, maps), passed(own, maps), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # tracing warns that it follows one way through the code
+def test_a_traced_network_holds_a_convolution_that_every_machine_has():
+    network = nn.Sequential(nn.Conv3d(2, 3, 3, padding=1))
+    adapt_to_cpu(network)
+    with torch.inference_mode():
+        graph = str(torch.jit.trace(network, torch.randn(1, 2, 5, 5, 5)).inlined_graph)
+    assert "_convolution" in graph
+    assert "mkldnn" not in graph

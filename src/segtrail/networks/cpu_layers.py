@@ -124,7 +124,8 @@ def _is_one_image(maps: Tensor) -> bool:
         and maps.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.is_grad_enabled()
-        and not torch.onnx.is_in_onnx_export()  # there it has to be a convolution like any other
+        # an exported network has to hold a convolution like any other
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         and _HAS_ONEDNN
     )
 
