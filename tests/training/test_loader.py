@@ -11,7 +11,8 @@ from segtrail.training.patches import EpochBatches
 
 @pytest.fixture
 def open_loader(prepare, configure):
-    """Open a loader over one case, with so many workers."""
+    """Open a loader over one case, with so many workers; nothing is frozen by a training that was begun before."""
+    gc.unfreeze()
     image, labels = torch.rand(1, 12, 12, 12).numpy(), torch.ones(12, 12, 12).numpy()
     case = prepare(image, labels)
 
