@@ -19,7 +19,8 @@ class FoldedNetwork:
     whole: one that calls a convolution of them by itself would compute something else.
 
     Args:
-        network: The network; it stays as it is, and may be trained on.
+        network: The network; it stays as it is, and may be trained on. Its tensors are looked at anew each time, so
+            they may change but not be exchanged for others: bring it to its device before.
     """
 
     def __init__(self, network: nn.Module) -> None:
